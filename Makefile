@@ -1,0 +1,53 @@
+# Two commands do everything from nothing: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: setup demo test test-slow test-faults test-interop test-hsm lint fix docs serve lock clean
+
+setup: $(READY) ## install everything, pinned and checked by hash
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: $(READY) ## play a whole business network over HTTP, with real keys
+	$(BIN)/sekisho demo
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## lint, types, import rules, tests on SQLite and on PostgreSQL
+	$(PYTEST) -n auto
+
+test-slow: $(READY) ## long Hypothesis profiles and deep suites
+	HYPOTHESIS_PROFILE=deep $(PYTEST) -n auto -m slow
+
+test-faults: $(READY) ## kills processes under load
+	$(PYTEST) -m faults
+
+test-interop: $(READY) ## openssl, curl, pkilint and others as clients
+	$(PYTEST) -m interop
+
+test-hsm: $(READY) ## PKCS#11 keys in SoftHSM 2
+	$(PYTEST) -m hsm
+
+fix: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve: $(READY)
+	$(BIN)/sekisho serve
+
+lock: ## write requirements.lock from the ranges in pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

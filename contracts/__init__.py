@@ -1,0 +1,1 @@
+"""Which contract version is in force, who approved it, and on what evidence?"""

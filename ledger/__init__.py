@@ -1,0 +1,1 @@
+"""What happened, in what order, provably: transactions, register, queries, the log, storage."""

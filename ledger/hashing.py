@@ -1,0 +1,27 @@
+"""Domain-separated SHA-256: the only way in which this package hashes its own structures.
+
+A hash of one kind of thing can never pass for the hash of another: each is over
+`"sekisho/v1/" <domain> 0x00` followed by the parts, each part preceded by its length as an
+unsigned 64-bit big-endian integer.
+"""
+
+import hashlib
+
+HASH_SIZE = 32
+"""Bytes in every hash."""
+
+_PREFIX = b"sekisho/v1/"
+
+
+def tagged_hash(domain: str, *parts: bytes) -> bytes:
+    """Return the 32-byte hash of `parts` under `domain`."""
+    digest = hashlib.sha256(_PREFIX + domain.encode("ascii") + b"\x00")
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+def content_digest(data: bytes) -> str:
+    """Return `sha256:<hex>` of `data`: the name of a document, file or package."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()

