@@ -1,0 +1,55 @@
+"""What goes wrong in `contracts`: one sentence for each, saying what is true."""
+
+from policies.errors import Fault
+
+
+class ContractError(Exception):
+    """Base of every error that `contracts` lets out."""
+
+    def __init__(self, message: str, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
+
+
+class PackageInvalid(ContractError):
+    """A contract package has faults; every one of them is listed."""
+
+
+class DigestMismatch(ContractError):
+    """The archive's package digest is not the one that its author signed."""
+
+
+class SubmissionMismatch(ContractError):
+    """What a submission says about a package is not what the package says."""
+
+
+class RuntimeUnknown(ContractError):
+    """The runtime that a version names is not one that the network registered."""
+
+
+class VersionConflict(ContractError):
+    """The name and version are taken by another digest, or the version does not rise."""
+
+
+class VersionNotFound(ContractError):
+    """No contract version of that name, version or digest is registered."""
+
+
+class TransitionRefused(ContractError):
+    """A contract version cannot go from the state that it is in to the one that is wanted."""
+
+
+class LiveStates(ContractError):
+    """States that are not consumed still name the version, and there is no migration."""
+
+
+class BindingChanged(ContractError):
+    """What an approval was bound to is no longer what stands."""
+
+
+class ContractFrozen(ContractError):
+    """The contract version is frozen: it judges nothing until the freeze ends."""
+
+
+class EvidenceInvalid(ContractError):
+    """An attestation is malformed, not signed by the key given, or about another package."""
