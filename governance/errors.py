@@ -37,3 +37,15 @@ class AuthorMismatch(GovernanceError):
 
 class SettingsInvalid(GovernanceError):
     """The configuration has faults."""
+
+
+class FolderInvalid(GovernanceError):
+    """A member's folder is missing, incomplete or unreadable."""
+
+
+class ServerUnreachable(GovernanceError):
+    """The network's server does not answer."""
+
+
+class RouteUndeclared(GovernanceError):
+    """A route does not declare what its caller must be allowed to do."""

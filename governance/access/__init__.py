@@ -1,0 +1,1 @@
+"""The edge: who speaks? Opens statements and turns tokens into actors."""

@@ -1,0 +1,123 @@
+"""Access tokens for reads: OAuth 2 client credentials with a signed assertion (RFC 7523).
+
+The client proves itself with a JWT signed by its node key; it gets an opaque token of ten
+minutes, kept here only as a hash. Each use looks the token, its key's certificate and its member
+up, so that a revocation works at once, in every process. Where mutual TLS is on, the token works
+only with the certificate that it was issued to (RFC 8705).
+"""
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Callable
+
+import jwt
+from sqlalchemy.engine import Engine
+
+from governance.access.store import add_token, spend, token_by_hash
+from governance.access.tables import AccessToken
+from governance.errors import Unauthenticated
+from governance.membership.store import certified_key, member_actor
+from ledger.database import reading, writing
+from ledger.keys import accept_public_key
+from policies.actors import Actor
+
+TOKEN_LIFETIME = dt.timedelta(minutes=10)
+ASSERTION_LIFETIME = dt.timedelta(minutes=5)
+"""The longest time between an assertion's issue and its expiry."""
+
+CLOCK_SKEW = dt.timedelta(seconds=60)
+GRANT_TYPE = "client_credentials"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ("ES256", "ES384", "EdDSA", "RS256")
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
+
+
+class Tokens:
+    """Issues and judges the access tokens of one network.
+
+    Args:
+        database: where members' keys and tokens are kept.
+        audience: what an assertion's `aud` must be: the network's name.
+        clock: the time now, aware, UTC.
+    """
+
+    def __init__(
+        self, database: Engine, audience: str, clock: Callable[[], dt.datetime]
+    ) -> None:
+        self._database = database
+        self._audience = audience
+        self._clock = clock
+
+    def issue(self, assertion: str, certificate_thumbprint: bytes | None = None) -> str:
+        """Return a new token for the member that signed `assertion`.
+
+        Raises:
+            Unauthenticated: for whatever reason; the reason is not told to a stranger.
+        """
+        at = self._clock()
+        key, claims = self._claims(assertion, at)
+        token = secrets.token_urlsafe(32)
+        with writing(self._database) as session:
+            if not spend(session, "jti:" + claims["jti"], claims["sub"], "assertion", at):
+                raise Unauthenticated("the assertion was used before")
+            add_token(
+                session,
+                AccessToken(
+                    token_hash=_token_hash(token),
+                    member_id=claims["sub"],
+                    key_id=key,
+                    certificate_thumbprint=certificate_thumbprint,
+                    issued_at=at,
+                    expires_at=at + TOKEN_LIFETIME,
+                ),
+            )
+        return token
+
+    def actor(self, token: str, certificate_thumbprint: bytes | None = None) -> Actor:
+        """Return the member that `token` speaks for, with the roles it holds now.
+
+        Raises:
+            Unauthenticated: unknown, expired, bound to another certificate, or its key is no
+                longer certified.
+        """
+        at = self._clock()
+        with reading(self._database) as session:
+            row = token_by_hash(session, _token_hash(token))
+            if row is None or at >= row.expires_at:
+                raise Unauthenticated("the access token is not valid")
+            if row.certificate_thumbprint not in (None, certificate_thumbprint):
+                raise Unauthenticated("the access token is bound to another certificate")
+            owner = certified_key(session, row.key_id, at)
+            if owner is None or owner.member_id != row.member_id:
+                raise Unauthenticated("the access token is not valid")
+            return member_actor(session, row.member_id)
+
+    def _claims(self, assertion: str, at: dt.datetime) -> tuple[str, dict[str, str]]:
+        try:
+            key_name = str(jwt.get_unverified_header(assertion).get("kid", ""))
+        except jwt.InvalidTokenError as error:
+            raise Unauthenticated("the client assertion is not a JWT") from error
+        with reading(self._database) as session:
+            owner = certified_key(session, key_name, at)
+        if owner is None:
+            raise Unauthenticated("the client assertion is not valid")
+        try:
+            claims = jwt.decode(
+                assertion,
+                accept_public_key(owner.certificate.public_key()),
+                algorithms=list(ALGORITHMS),
+                audience=self._audience,
+                leeway=CLOCK_SKEW,
+                options={"require": ["iss", "sub", "aud", "exp", "iat", "jti"]},
+            )
+        except jwt.InvalidTokenError as error:
+            raise Unauthenticated("the client assertion is not valid") from error
+        short_lived = claims["exp"] - claims["iat"] <= ASSERTION_LIFETIME.total_seconds()
+        if not (claims["iss"] == claims["sub"] == owner.member_id and short_lived):
+            raise Unauthenticated("the client assertion is not valid")
+        return key_name, claims
+
+
+def _token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

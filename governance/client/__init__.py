@@ -1,0 +1,1 @@
+"""A member's side: its folder of keys, and its connection to the network."""

@@ -1,0 +1,186 @@
+"""A member's connection: statements signed, tokens renewed, problems turned into errors."""
+
+import datetime as dt
+import secrets
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import httpx
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from governance.access.tokens import ASSERTION_TYPE, GRANT_TYPE, TOKEN_LIFETIME, TOKEN_PATH
+from governance.client.folder import MemberFolder
+from governance.errors import GovernanceError, ServerUnreachable
+from ledger.keys import PrivateKey
+from ledger.statements import Statement, sign_statement
+
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+STATEMENT_LIFETIME = dt.timedelta(minutes=10)
+RENEW_BEFORE = dt.timedelta(minutes=1)
+
+Answer = TypeVar("Answer")
+
+
+class Refused(GovernanceError):
+    """The server answered with a problem document."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail") or problem.get("title") or f"status {status}")
+        self.status = status
+        self.problem = problem
+
+    @property
+    def slug(self) -> str:
+        """The problem's stable name."""
+        return str(self.problem.get("type", "")).rpartition(":")[2]
+
+
+class Connection:
+    """Speaks to one server for one member; without a folder, as a stranger.
+
+    Raises:
+        ServerUnreachable: from every method, when the server does not answer.
+        Refused: from every method, with the server's problem document.
+    """
+
+    def __init__(self, server: str, folder: MemberFolder | None = None) -> None:
+        self.folder = folder
+        self._http = httpx.Client(base_url=server, timeout=TIMEOUT)
+        self._token = ""
+        self._token_ends = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._key: PrivateKey | None = folder.node_key if folder else None
+
+    @classmethod
+    def of(cls, folder: MemberFolder) -> "Connection":
+        """Return the connection of a member to the server that its folder names."""
+        return cls(folder.member.server, folder)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the JSON at `path`."""
+        parameters = {k: v for k, v in query.items() if v is not None}
+        return self._send("GET", path, params=parameters).json()
+
+    def get_bytes(self, path: str) -> bytes:
+        """Return the body at `path`."""
+        return self._send("GET", path).content
+
+    def pages(self, path: str, **query: Any) -> Iterator[Any]:
+        """Yield every item of a paged list, following its cursor."""
+        cursor = None
+        while True:
+            page = self.get(path, cursor=cursor, **query)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def post(self, path: str, document: Any) -> Any:
+        """Post JSON; return the JSON answer."""
+        return self._answer(
+            self._send(
+                "POST",
+                path,
+                content=msgspec.json.encode(document),
+                headers={"Content-Type": "application/json"},
+            )
+        )
+
+    def post_bytes(self, path: str, content: bytes, content_type: str, **query: Any) -> Any:
+        """Post bytes as they are; return the JSON answer."""
+        headers = {"Content-Type": content_type}
+        return self._answer(
+            self._send("POST", path, content=content, headers=headers, params=query)
+        )
+
+    def say(self, path: str, kind: str, body: msgspec.Struct) -> Any:
+        """Sign a statement of `kind`, post it, return the JSON answer."""
+        return self.post_bytes(path, self.sign(kind, body), "application/json")
+
+    def sign(self, kind: str, body: msgspec.Struct) -> bytes:
+        """Return the envelope of a statement of `kind` by this member."""
+        folder = self._own_folder()
+        return sign_statement(kind, new_statement(folder, body), folder.signer)
+
+    def _answer(self, response: httpx.Response) -> Any:
+        return response.json() if response.content else None
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if self.folder is not None and self.folder.certificate is not None:
+            headers = options.setdefault("headers", {})
+            headers["Authorization"] = "Bearer " + self._bearer()
+        return self._exchange(method, path, **options)
+
+    def _exchange(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise ServerUnreachable(
+                f"{self._http.base_url} does not answer ({error}); start it with `sekisho serve`"
+            ) from error
+        if response.is_error:
+            raise Refused(response.status_code, _problem(response))
+        return response
+
+    def _bearer(self) -> str:
+        now = dt.datetime.now(dt.UTC)
+        if now >= self._token_ends:
+            form = {
+                "grant_type": GRANT_TYPE,
+                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": client_assertion(self._own_folder(), now),
+            }
+            self._token = self._exchange("POST", TOKEN_PATH, data=form).json()["access_token"]
+            self._token_ends = now + TOKEN_LIFETIME - RENEW_BEFORE
+        return self._token
+
+    def _own_folder(self) -> MemberFolder:
+        if self.folder is None:
+            raise ServerUnreachable("a stranger has no key to sign with")
+        return self.folder
+
+
+def new_statement(folder: MemberFolder, body: msgspec.Struct) -> Statement[Any]:
+    """Return a statement of this member, issued now, with a fresh random id."""
+    now = dt.datetime.now(dt.UTC)
+    return Statement(
+        id=secrets.token_hex(16),
+        network=folder.member.network,
+        author=folder.member.member_id,
+        issued_at=now,
+        expires_at=now + STATEMENT_LIFETIME,
+        body=body,
+    )
+
+
+def client_assertion(folder: MemberFolder, now: dt.datetime) -> str:
+    """Return the JWT by which a member proves itself (RFC 7523, 3)."""
+    key = folder.node_key
+    claims = {
+        "iss": folder.member.member_id,
+        "sub": folder.member.member_id,
+        "aud": folder.member.network,
+        "iat": now,
+        "exp": now + dt.timedelta(minutes=2),
+        "jti": secrets.token_hex(16),
+    }
+    return jwt.encode(claims, key, _algorithm(key), headers={"kid": folder.key_id})
+
+
+def _algorithm(key: PrivateKey) -> str:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return "ES256" if key.curve.name == "secp256r1" else "ES384"
+    return "RS256" if isinstance(key, rsa.RSAPrivateKey) else "EdDSA"
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except ValueError:
+        return {"title": response.text[:200]}
+    return document if isinstance(document, dict) else {"title": response.text[:200]}

@@ -1,0 +1,162 @@
+"""A member's folder: its node key, certificate and account keys, and where its network is.
+
+```
+member.json    member id, network, server, organisation, node's host name
+node.key       PKCS#8 PEM, sealed with the passphrase in SEKISHO_PASSPHRASE if there is one
+node.csr       the request that goes with an application
+node.crt       the certificate chain, once the membership is accepted
+accounts.json  account keys of this member's customers, sealed as one file
+```
+
+Keys may as well come from `openssl`: put `node.key` and `node.csr` in the folder.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from governance.errors import FolderInvalid
+from ledger.keys import PrivateKey, SoftwareSigner, accept_public_key, key_id
+
+PASSPHRASE = "SEKISHO_PASSPHRASE"  # noqa: S105 - the variable's name
+PRIVATE_MODE = 0o600
+
+
+class MemberFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `member.json` holds."""
+
+    member_id: str
+    network: str
+    server: str
+    legal_name: str = ""
+    host: str = ""
+
+
+class MemberFolder:
+    """A member's folder that exists.
+
+    Raises:
+        FolderInvalid: no such folder, or no readable `member.json` in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.member = msgspec.json.decode(
+                (path / "member.json").read_bytes(), type=MemberFile
+            )
+        except (OSError, msgspec.MsgspecError) as error:
+            raise FolderInvalid(
+                f"{path} is not a member's folder ({error}); make one with `sekisho member keys`"
+            ) from error
+
+    @classmethod
+    def create(cls, path: Path, member: MemberFile) -> "MemberFolder":
+        """Make the folder with a new P-256 node key and a request for it.
+
+        Raises:
+            FolderInvalid: there is one already.
+        """
+        if (path / "member.json").exists():
+            raise FolderInvalid(f"{path} holds a member's folder already")
+        path.mkdir(parents=True, exist_ok=True)
+        write_private(path / "member.json", msgspec.json.encode(member))
+        folder = cls(path)
+        folder.replace_key(ec.generate_private_key(ec.SECP256R1()))
+        return folder
+
+    @property
+    def signer(self) -> SoftwareSigner:
+        """Signs with the node key."""
+        return SoftwareSigner(self.node_key)
+
+    @property
+    def node_key(self) -> PrivateKey:
+        """The node's private key.
+
+        Raises:
+            FolderInvalid: it cannot be read, or is of a kind that is not accepted.
+        """
+        passphrase = os.environ.get(PASSPHRASE)
+        try:
+            key = serialization.load_pem_private_key(
+                (self.path / "node.key").read_bytes(), passphrase.encode() if passphrase else None
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise FolderInvalid(
+                f"{self.path / 'node.key'} cannot be read: {error};"
+                f" is {PASSPHRASE} set as it was when the key was made?"
+            ) from error
+        accept_public_key(key.public_key())
+        return key  # type: ignore[return-value] # accepted just above
+
+    @property
+    def key_id(self) -> str:
+        """The id of the node key."""
+        return key_id(self.node_key.public_key())
+
+    @property
+    def request(self) -> str:
+        """The certificate request, PEM."""
+        return (self.path / "node.csr").read_text(encoding="ascii")
+
+    @property
+    def certificate(self) -> str | None:
+        """The certificate chain, PEM, once there is one."""
+        path = self.path / "node.crt"
+        return path.read_text(encoding="ascii") if path.exists() else None
+
+    def save_certificate(self, chain: str) -> None:
+        """Keep the certificate chain."""
+        (self.path / "node.crt").write_text(chain, encoding="ascii")
+
+    def replace_key(self, key: ec.EllipticCurvePrivateKey) -> None:
+        """Make `key` the node key and write a request for it."""
+        write_private(self.path / "node.key", private_pem(key))
+        request = build_request(key, self.member)
+        (self.path / "node.csr").write_bytes(request.public_bytes(serialization.Encoding.PEM))
+
+
+def private_pem(key: PrivateKey) -> bytes:
+    """Return `key` as PKCS#8 PEM, sealed if there is a passphrase."""
+    passphrase = os.environ.get(PASSPHRASE)
+    protection: serialization.KeySerializationEncryption = (
+        serialization.BestAvailableEncryption(passphrase.encode())
+        if passphrase
+        else serialization.NoEncryption()
+    )
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
+    )
+
+
+def build_request(
+    key: ec.EllipticCurvePrivateKey, member: MemberFile
+) -> x509.CertificateSigningRequest:
+    """Return a PKCS#10 request with O, CN and the node's DNS name (design of the profile)."""
+    host = member.host or f"{member.member_id}.{member.network}"
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, member.legal_name or member.member_id),
+            x509.NameAttribute(NameOID.COMMON_NAME, member.member_id),
+        ]
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName(host)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write `data` so that only this user may read it, wholly or not at all."""
+    part = path.with_suffix(path.suffix + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    part.replace(path)

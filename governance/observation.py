@@ -1,0 +1,102 @@
+"""Logs and metrics of one process. No secret, personal field or request body is ever logged."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Response
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+REQUESTS = Counter("sekisho_requests_total", "Requests answered.", ["route", "method", "status"])
+SECONDS = Histogram("sekisho_request_seconds", "Seconds from request to answer.", ["route"])
+LOG_SIZE = Gauge("sekisho_log_size", "Entries in the transparency log.")
+CHECKPOINT_AGE = Gauge("sekisho_checkpoint_age_seconds", "Age of the last signed checkpoint.")
+QUEUE_LENGTH = Gauge("sekisho_submission_queue_length", "Transactions waiting to be committed.")
+CERTIFICATE_DAYS = Gauge(
+    "sekisho_certificate_days_left", "Days until a node's certificate expires.", ["member", "node"]
+)
+QUORUM_DAYS = Gauge(
+    "sekisho_quorum_days_left", "Days until expiring certificates cost a quorum.", ["action"]
+)
+
+
+def configure_logging(level: str, log_format: str) -> None:
+    """Send structured lines to standard error: `json` for machines, `text` for people."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s", force=True)
+    for noisy in ("httpx", "casbin", "granian.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def measuring(app: ASGIApp) -> ASGIApp:
+    """Middleware: count and time every request, under its route's template."""
+
+    async def measured(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        started = time.perf_counter()
+
+        async def observe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = scope.get("path_template", "unknown") or "unknown"
+                REQUESTS.labels(route, scope["method"], message["status"]).inc()
+                SECONDS.labels(route).observe(time.perf_counter() - started)
+            await send(message)
+
+        await app(scope, receive, observe)
+
+    return measured
+
+
+@get("/health/live", opt={"authz": "public"}, tags=["health"], summary="The process answers")
+async def live() -> dict[str, str]:
+    """Answer; says nothing about the database."""
+    return {"status": "live"}
+
+
+@get(
+    "/health/ready",
+    opt={"authz": "public"},
+    sync_to_thread=True,
+    tags=["health"],
+    summary="The process can serve: database, log and sandbox answer",
+)
+def ready(readiness: NamedDependency[Callable[[], dict[str, str]]]) -> Response[dict[str, str]]:
+    """Return each part's state; 503 when one is not `ok`."""
+    states = readiness()
+    status = 200 if all(state == "ok" for state in states.values()) else 503
+    return Response(states, status_code=status)
+
+
+@get(
+    "/metrics", opt={"authz": "public"}, sync_to_thread=True, tags=["health"], summary="Prometheus"
+)
+def metrics() -> Response[bytes]:
+    """Return the metrics of this process."""
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+ROUTES = (live, ready, metrics)
