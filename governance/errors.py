@@ -49,3 +49,83 @@ class ServerUnreachable(GovernanceError):
 
 class RouteUndeclared(GovernanceError):
     """A route does not declare what its caller must be allowed to do."""
+
+
+class KeyUnknown(GovernanceError):
+    """The key store holds no key of this name."""
+
+
+class KeyExists(GovernanceError):
+    """The key store holds a key of this name already; a key is never overwritten."""
+
+
+class KeyStoreUnusable(GovernanceError):
+    """The key store cannot be opened: wrong master key, damaged file, or no token."""
+
+
+class CertificateRequestRefused(GovernanceError):
+    """The certificate signing request breaks the policy; the faults say where."""
+
+
+class CertificateUnsound(GovernanceError):
+    """What was about to be signed has lint faults, so nothing was signed."""
+
+
+class AuthorityUnfit(GovernanceError):
+    """The certificate authority cannot do this now: not founded, founded already, or expired."""
+
+
+class IssuanceRefused(GovernanceError):
+    """No certificate may be issued on this request."""
+
+
+class CertificateUnknown(GovernanceError):
+    """No certificate with this serial number, or for this node, was issued here."""
+
+
+class EnrolmentTokenRefused(GovernanceError):
+    """The enrolment token is unknown, used, expired, or another node's."""
+
+
+class NetworkMapUntrusted(GovernanceError):
+    """The network map does not verify, has expired, or is older than one seen before."""
+
+
+class ApplicationRefused(GovernanceError):
+    """The application has faults, or the organisation may not apply now."""
+
+
+class ApplicationUnknown(GovernanceError):
+    """There is no application with this id."""
+
+
+class ApplicationClosed(GovernanceError):
+    """The application was decided or withdrawn before."""
+
+
+class MemberUnknown(GovernanceError):
+    """There is no member with this id."""
+
+
+class TransitionRefused(GovernanceError):
+    """The membership cannot make this change from the state that it is in."""
+
+
+class InvitationRefused(GovernanceError):
+    """The invitation is unknown, used, expired, revoked, or for another organisation or role."""
+
+
+class InvitationUnknown(GovernanceError):
+    """There is no open invitation with this id."""
+
+
+class NodeUnknown(GovernanceError):
+    """The member has no node of this name."""
+
+
+class GroupUnknown(GovernanceError):
+    """There is no group with this id, or it is not yours to see."""
+
+
+class GroupRefused(GovernanceError):
+    """The group cannot be changed in this way."""
