@@ -129,3 +129,47 @@ class GroupUnknown(GovernanceError):
 
 class GroupRefused(GovernanceError):
     """The group cannot be changed in this way."""
+
+
+class VotingRulesInvalid(GovernanceError):
+    """The voting rules have faults."""
+
+
+class ProposalInvalid(GovernanceError):
+    """The proposal cannot be opened on the network as it is now."""
+
+
+class ProposalUnknown(GovernanceError):
+    """There is no proposal with this digest."""
+
+
+class ProposalClosed(GovernanceError):
+    """The proposal is no longer open."""
+
+
+class NotEntitled(GovernanceError):
+    """This organisation may not do this to this proposal."""
+
+
+class AlreadyVoted(GovernanceError):
+    """This organisation's vote in this seat stands already."""
+
+
+class NetworkStranded(GovernanceError):
+    """The change would leave the network unable to decide something that it can decide now."""
+
+
+class FactRefused(GovernanceError):
+    """The network's state does not allow this fact."""
+
+
+class NetworkUnfounded(GovernanceError):
+    """The network has no genesis statement, or it has one already."""
+
+
+class DocumentUnknown(GovernanceError):
+    """No document with this digest was deposited."""
+
+
+class ReplayDiffers(GovernanceError):
+    """The log and what is recomputed from it disagree."""
