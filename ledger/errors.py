@@ -109,3 +109,114 @@ class InstructionMissing(LedgerError):
 
 class InstructionConflict(LedgerError):
     """The instruction's state or particulars do not allow this step."""
+
+
+class TransactionMalformed(LedgerError):
+    """The bytes are not a transaction of format v1, or break one of its rules."""
+
+
+class TearOffInvalid(LedgerError):
+    """What the tear-off shows does not belong to the TxID that it names."""
+
+
+class CreatorUnknown(LedgerError):
+    """The creator's signature is missing, or by a key that is not a node key of the creator."""
+
+
+class AccountKeyWrong(LedgerError):
+    """An owner of an input has not signed with the account key that is registered for it now."""
+
+
+class CreatorUnrelated(LedgerError):
+    """The creator is neither the registrar of the right nor the custodian of the side that acts."""
+
+
+class ContractUnknown(LedgerError):
+    """The contract version is not in force, or is not the one that the right is bound to."""
+
+
+class ContractRejected(LedgerError):
+    """The contract rejects the transaction."""
+
+    def __init__(self, message: str, code: str, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(message, faults)
+        self.code = code
+
+
+class SessionClosed(LedgerError):
+    """The market session is closed."""
+
+
+class RightBlocked(LedgerError):
+    """The transfer control of the beneficial right forbids transfers now."""
+
+
+class RightUnknown(LedgerError):
+    """No beneficial right with this id is registered."""
+
+
+class InvestorUnknown(LedgerError):
+    """The investor has no custodian on this ledger."""
+
+
+class StateUnknown(LedgerError):
+    """An input names a token that was never created."""
+
+
+class StateAltered(LedgerError):
+    """An input shows other contents than the token that it names."""
+
+
+class StateSpent(LedgerError):
+    """A token was consumed before."""
+
+
+class TradeRepeated(LedgerError):
+    """The creator has used this trade id before."""
+
+
+class TradeNotCancellable(LedgerError):
+    """No trade that is still in force is reversed exactly by this cancellation."""
+
+
+class OutsideTimeWindow(LedgerError):
+    """The transaction's time window, or its time of registration, does not admit the present."""
+
+
+class RegistrarUnavailable(LedgerError):
+    """The registrar of the right has no key here to attest with."""
+
+
+class VerifierUnavailable(LedgerError):
+    """The contract could not be run in time; nothing was decided, and it may be sent again."""
+
+
+class Busy(LedgerError):
+    """The queue is full; nothing was decided, and it may be sent again after a while."""
+
+    retry_after = 1
+    """Seconds to wait before sending again."""
+
+
+class CommitFailed(LedgerError):
+    """The database refused the commit; whether it was kept, the TxID tells when sent again."""
+
+
+class NotFound(LedgerError):
+    """There is nothing here that this member may see."""
+
+
+class FieldNotComparable(LedgerError):
+    """A list may be filtered only by fields that the rules show clearly in every row."""
+
+
+class CursorInvalid(LedgerError):
+    """The cursor was not given out for this list."""
+
+
+class RelationRefused(LedgerError):
+    """What the statement says is not the author's to say, or contradicts what is registered."""
+
+
+class GatewayBypassed(LedgerError):
+    """A statement reached for ledger rows without passing the gateway."""
