@@ -173,3 +173,7 @@ class DocumentUnknown(GovernanceError):
 
 class ReplayDiffers(GovernanceError):
     """The log and what is recomputed from it disagree."""
+
+
+class DatabaseNewer(GovernanceError):
+    """The database was written by a later version of the program."""

@@ -1,0 +1,53 @@
+"""Runs the HTTP server: API processes under one supervisor, stopped in good order by SIGTERM."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from granian.constants import Interfaces, RuntimeModes
+from granian.http import HTTP1Settings
+from granian.server import Server
+
+from governance.network import create_network
+from governance.observation import configure_logging
+from governance.settings import Settings, as_environment
+
+HEADER_TIMEOUT_MS = 10_000
+"""How long a client may take to send its headers, in milliseconds."""
+
+BACKLOG = 1024
+
+
+def run_server(settings: Settings, say: Callable[[str], None]) -> None:
+    """Serve until stopped; create the network first, if there is none.
+
+    Args:
+        settings: how to run; the worker processes read the same ones.
+        say: takes lines for the person at the terminal: what was made, where it listens.
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    for line in create_network(settings):
+        say(line)
+    os.environ.update(as_environment(settings))
+    say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
+    Server(
+        "governance.app:create_app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=settings.workers,
+        runtime_mode=RuntimeModes.st,
+        backlog=BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+        log_enabled=False,
+        respawn_failed_workers=True,
+        ssl_cert=_path(settings.tls_certificate),
+        ssl_key=_path(settings.tls_key),
+        ssl_ca=_path(settings.tls_client_ca),
+        ssl_client_verify=bool(settings.tls_client_ca),
+    ).serve()
+
+
+def _path(setting: str) -> Path | None:
+    return Path(setting) if setting else None
