@@ -53,3 +53,15 @@ class ContractFrozen(ContractError):
 
 class EvidenceInvalid(ContractError):
     """An attestation is malformed, not signed by the key given, or about another package."""
+
+
+class RuntimeInvalid(ContractError):
+    """An artifact does not make the runtime that it is said to be."""
+
+
+class RuntimeNotBuilt(ContractError):
+    """The runtime's artifact could not be built on this machine."""
+
+
+class SandboxUnavailable(ContractError):
+    """No sandbox process can be started on this machine."""
