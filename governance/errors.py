@@ -177,3 +177,7 @@ class ReplayDiffers(GovernanceError):
 
 class DatabaseNewer(GovernanceError):
     """The database was written by a later version of the program."""
+
+
+class DatasetInvalid(GovernanceError):
+    """The files of the network to play have faults."""

@@ -1,0 +1,1 @@
+"""The whole main job, played over HTTP with real keys and signatures."""
