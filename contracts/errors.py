@@ -1,5 +1,6 @@
 """What goes wrong in `contracts`: one sentence for each, saying what is true."""
 
+from ledger.verification import OutOfGas, Rejected
 from policies.errors import Fault
 
 
@@ -65,3 +66,16 @@ class RuntimeNotBuilt(ContractError):
 
 class SandboxUnavailable(ContractError):
     """No sandbox process can be started on this machine."""
+
+
+class LoadRefused(ContractError):
+    """The sandbox does not take the contract's source; the verdict says why.
+
+    Args:
+        message: for people.
+        verdict: what every transaction gets under this source.
+    """
+
+    def __init__(self, message: str, verdict: Rejected | OutOfGas) -> None:
+        super().__init__(message)
+        self.verdict = verdict
