@@ -32,3 +32,7 @@ class PolicyError(Exception):
 
 class Denied(PolicyError):
     """No rule allows this actor to do this."""
+
+
+class RulesMalformed(PolicyError):
+    """The text is not a rule set; its faults say where and why."""

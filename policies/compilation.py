@@ -1,0 +1,191 @@
+"""Rules compiled once into a table: a decision is a dictionary look-up, whatever their number."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from policies.actors import Actor
+from policies.errors import Denied, Fault
+from policies.resources import Resource
+from policies.rules import EVERY_FIELD, Effect, Rule, RuleSet
+from policies.shadows import Cell, cells_of
+
+MAX_MERGED = 65_536
+"""Merged answers that are kept: all pairs of a set of 9 roles and an action are fewer."""
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What one arm admits.
+
+    Args:
+        arm: the arm's name; rows that it does not admit do not exist for the actor.
+        fields: how each field of the resource is shown in the rows that this arm admits, in the
+            resource's order; empty for actions that show none.
+    """
+
+    arm: str
+    fields: Mapping[str, Effect]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Yes, and how far: an actor may do this, in these arms, for these reasons.
+
+    Args:
+        rule_set: digest of the rule set that decided.
+        action: `resource:verb`.
+        rules: the rules that decided, with their lines; denies that took something away included.
+        grants: one for each arm, in the resource's order; never empty.
+    """
+
+    rule_set: str
+    action: str
+    rules: tuple[str, ...]
+    grants: tuple[Grant, ...]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that admit rows."""
+        return tuple(grant.arm for grant in self.grants)
+
+    @property
+    def clear_fields(self) -> frozenset[str]:
+        """Fields that are clear in every arm: the only ones to filter and sort by."""
+        shown = (
+            {field for field, effect in grant.fields.items() if effect is Effect.CLEAR}
+            for grant in self.grants
+        )
+        first = next(shown, set())
+        return frozenset(first.intersection(*shown))
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """No, and why: nothing allows it, or these rules deny all that others allow."""
+
+    rule_set: str
+    action: str
+    message: str
+    rules: tuple[str, ...]
+
+
+class CompiledRules:
+    """A rule set ready to decide; immutable to its users and safe to share between threads.
+
+    Roles combine by these laws: a deny of any role held, in an arm, for a field, takes that cell
+    away; of what is left each cell shows the clearest effect that any role held grants; an arm
+    without any cell admits nothing. Without a rule the answer is no.
+    """
+
+    __slots__ = ("_merged", "_rules", "rule_set")
+
+    def __init__(self, rule_set: RuleSet) -> None:
+        self.rule_set = rule_set
+        self._rules = _index(rule_set)
+        self._merged: dict[tuple[frozenset[str], str], Decision | Refusal] = {}
+
+    @property
+    def digest(self) -> str:
+        """Digest of the rule set."""
+        return self.rule_set.digest
+
+    def decide(self, actor: Actor, action: str) -> Decision:
+        """Return what `actor` may do of `action`.
+
+        Args:
+            actor: the member with the roles that it holds now.
+            action: an `Action` or its text.
+
+        Raises:
+            Denied: no rule allows it, or rules deny all of it; the message names them.
+        """
+        answer = self._merged.get((actor.roles, action))
+        if answer is None:
+            answer = self.judge(actor.roles, action)
+        if isinstance(answer, Decision):
+            return answer
+        raise Denied(answer.message, tuple(Fault(action, rule) for rule in answer.rules))
+
+    def judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
+        """Return the decision or the refusal for a set of roles, as data."""
+        answer = self._merged.get((roles, action))
+        if answer is None:
+            answer = self._judge(roles, action)
+            if len(self._merged) < MAX_MERGED:
+                self._merged[roles, str(action)] = answer
+        return answer
+
+    def _judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
+        rules: dict[int, Rule] = {}
+        for role in roles:
+            rules |= {rule.line: rule for rule in self._rules.get((role, action), ())}
+        ordered = [rules[line] for line in sorted(rules)]
+        resource = self.rule_set.vocabulary.resources.get(action.partition(":")[0])
+        if not ordered or resource is None:
+            held = ", ".join(sorted(roles)) or "no role"
+            message = f"no rule lets {held} do {action}"
+            return Refusal(self.digest, str(action), message, ())
+        return _decide(self.digest, resource, str(action), ordered)
+
+
+def compile_rules(rule_set: RuleSet) -> CompiledRules:
+    """Return `rule_set` ready to decide."""
+    return CompiledRules(rule_set)
+
+
+def _index(rule_set: RuleSet) -> Mapping[tuple[str, str], tuple[Rule, ...]]:
+    """Return the rules of each role that may be held, its groups' included, by action."""
+    own: dict[str, list[Rule]] = {}
+    for rule in rule_set.rules:
+        own.setdefault(rule.role, []).append(rule)
+    index: dict[tuple[str, str], list[Rule]] = {}
+    for role in rule_set.vocabulary.roles:
+        for source in rule_set.inherits[role]:
+            for rule in own.get(source, ()):
+                index.setdefault((role, rule.action), []).append(rule)
+    return MappingProxyType({key: tuple(rules) for key, rules in index.items()})
+
+
+def _decide(
+    digest: str, resource: Resource, action: str, rules: Iterable[Rule]
+) -> Decision | Refusal:
+    denied: dict[Cell, Rule] = {}
+    granted: dict[Cell, Rule] = {}
+    for rule in rules:
+        for cell in cells_of(rule):
+            if rule.denies:
+                denied.setdefault(cell, rule)
+            elif cell not in granted or _clearer(rule, granted[cell]):
+                granted[cell] = rule
+    decisive = {
+        **{rule.line: rule for cell, rule in denied.items() if cell in granted},
+        **{rule.line: rule for cell, rule in granted.items() if cell not in denied},
+    }
+    names = tuple(decisive[line].reference for line in sorted(decisive))
+    grants = tuple(_grants(resource, action, granted, denied))
+    if not grants:
+        message = f"rules deny {action}" if granted else f"no rule allows {action}"
+        return Refusal(digest, action, message, names)
+    return Decision(digest, action, names, grants)
+
+
+def _clearer(rule: Rule, than: Rule) -> bool:
+    if rule.effect is None or than.effect is None:
+        return False
+    return rule.effect.clarity > than.effect.clarity
+
+
+def _grants(
+    resource: Resource, action: str, granted: Mapping[Cell, Rule], denied: Mapping[Cell, Rule]
+) -> Iterable[Grant]:
+    verb = action.partition(":")[2]
+    names = resource.fields if resource.shows_fields(verb) else (EVERY_FIELD,)
+    for arm in resource.all_arms(verb):
+        left = {
+            field: granted[action, arm, field].effect
+            for field in names
+            if (action, arm, field) in granted and (action, arm, field) not in denied
+        }
+        if left:
+            fields = {name: left.get(name) or Effect.HIDDEN for name in resource.fields}
+            shown = fields if resource.shows_fields(verb) else {}
+            yield Grant(arm, MappingProxyType(shown))

@@ -1,0 +1,127 @@
+"""Decisions: what a set of roles may do, how far, and by which rules."""
+
+import pytest
+
+from policies.actions import Action
+from policies.actors import Actor
+from policies.compilation import CompiledRules, Decision, compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from policies.errors import Denied
+from policies.resources import ROLE_GROUPS, ROLES
+from policies.rules import Effect
+
+
+@pytest.fixture(scope="module")
+def shipped() -> CompiledRules:
+    return compile_rules(parse_rule_set(shipped_text()))
+
+
+def actor(*roles: str) -> Actor:
+    return Actor("someone", frozenset(roles))
+
+
+def decide(text: str, action: str, *roles: str) -> Decision:
+    return compile_rules(parse_rule_set(text)).decide(actor(*roles), action)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "\n\n"])
+@pytest.mark.parametrize("action", list(Action))
+def test_an_empty_rule_set_denies_everything(text: str, action: Action) -> None:
+    rules = compile_rules(parse_rule_set(text))
+    for roles in (frozenset(), frozenset({""}), frozenset(ROLES)):
+        with pytest.raises(Denied):
+            rules.decide(Actor("", roles), action)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_nobody_without_a_role_and_nobody_with_a_group_may_do_anything(
+    shipped: CompiledRules, action: Action
+) -> None:
+    for roles in ((), *((group,) for group in ROLE_GROUPS), ("role:registrar",), ("REGISTRAR",)):
+        with pytest.raises(Denied):
+            shipped.decide(actor(*roles), action)
+
+
+@pytest.mark.parametrize("action", ["", "transfer", "transfer:", ":read", "transfer:READ", "x:y"])
+def test_an_unknown_action_is_denied(shipped: CompiledRules, action: str) -> None:
+    with pytest.raises(Denied):
+        shipped.decide(actor(*ROLES), action)
+
+
+def test_a_decision_names_its_rules_and_its_rule_set(shipped: CompiledRules) -> None:
+    decision = shipped.decide(actor("registrar"), Action.TRANSFER_READ)
+    assert decision.rule_set == shipped.digest
+    (rule,) = decision.rules
+    line, text = rule.removeprefix("line ").split(": ", 1)
+    assert shipped.rule_set.text.split("\n")[int(line) - 1] == text
+
+
+def test_the_counterparty_is_a_pseudonym_and_the_own_side_is_clear(shipped: CompiledRules) -> None:
+    for role, scope in (("custodian", "managed_customers"), ("intermediary", "own_customers")):
+        source, target = shipped.decide(actor(role), Action.TRANSFER_READ).grants
+        assert (source.arm, target.arm) == (f"{scope}.from", f"{scope}.to")
+        assert source.fields["from_investor_id"] is Effect.CLEAR
+        assert source.fields["to_investor_id"] is Effect.PSEUDONYM
+        assert target.fields["from_investor_id"] is Effect.PSEUDONYM
+        assert target.fields["to_investor_id"] is Effect.CLEAR
+        assert source.fields["quantity"] is target.fields["quantity"] is Effect.CLEAR
+
+
+def test_filters_may_use_only_what_is_clear_in_every_arm(shipped: CompiledRules) -> None:
+    decision = shipped.decide(actor("custodian"), Action.TRANSFER_READ)
+    assert "quantity" in decision.clear_fields
+    assert not decision.clear_fields & {"from_investor_id", "to_investor_id"}
+
+
+def test_a_denial_says_what_was_missing_and_nothing_of_what_exists(shipped: CompiledRules) -> None:
+    with pytest.raises(Denied, match=r"^no rule lets fundraiser do transfer:read$"):
+        shipped.decide(actor("fundraiser"), Action.TRANSFER_READ)
+
+
+BOTH = """\
+p, role:custodian, token, read, managed_customers, *, clear
+p, role:registrar, token, read, managed_customers, quantity, pseudonym
+p, role:auditor, token, read, managed_customers, quantity, deny
+p, role:fundraiser, token, read, own_register, *, hidden
+p, role:auditor, vote, cast, any, *, deny
+p, role:custodian, vote, cast, any, *, allow
+"""
+
+
+def test_of_several_roles_the_clearest_effect_wins() -> None:
+    (grant,) = decide(BOTH, "token:read", "registrar", "custodian").grants
+    assert set(grant.fields.values()) == {Effect.CLEAR}
+
+
+def test_a_deny_of_any_role_wins_over_every_allow() -> None:
+    decision = decide(BOTH, "token:read", "custodian", "registrar", "auditor")
+    (grant,) = decision.grants
+    assert grant.fields["quantity"] is Effect.HIDDEN
+    assert grant.fields["investor_id"] is Effect.CLEAR
+    assert [rule.split(":")[0] for rule in decision.rules] == ["line 1", "line 3"]
+
+
+def test_a_row_whose_every_granted_cell_is_denied_does_not_exist() -> None:
+    with pytest.raises(Denied, match="rules deny token:read") as caught:
+        decide(BOTH, "token:read", "registrar", "auditor")
+    assert "line 3" in str(caught.value.faults[0])
+
+
+def test_hidden_admits_the_row_without_its_fields() -> None:
+    (grant,) = decide(BOTH, "token:read", "fundraiser").grants
+    assert grant.arm == "own_register"
+    assert set(grant.fields.values()) == {Effect.HIDDEN}
+
+
+def test_a_plain_deny_wins_too() -> None:
+    assert decide(BOTH, "vote:cast", "custodian").arms == ("everything",)
+    with pytest.raises(Denied):
+        decide(BOTH, "vote:cast", "custodian", "auditor")
+
+
+def test_decisions_cannot_be_changed_by_who_receives_them(shipped: CompiledRules) -> None:
+    decision = shipped.decide(actor("registrar"), Action.TRANSFER_READ)
+    with pytest.raises(AttributeError):
+        decision.rules = ()  # type: ignore[misc]  # that it is refused is the point
+    with pytest.raises(TypeError):
+        decision.grants[0].fields["quantity"] = Effect.HIDDEN  # type: ignore[index]  # likewise
