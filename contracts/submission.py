@@ -1,0 +1,178 @@
+"""Submitting a contract version: a member's signed statement and an archive become a draft."""
+
+import datetime as dt
+from collections.abc import Collection
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from contracts import store
+from contracts.errors import (
+    DigestMismatch,
+    RuntimeUnknown,
+    SubmissionMismatch,
+    VersionConflict,
+)
+from contracts.in_force import active_version
+from contracts.lifecycle import Life, State
+from contracts.manifest import version_key
+from contracts.packages import Package, open_package
+from contracts.tables import GateJobRow, PackageRow, VersionRow
+from ledger.log.sequencer import LogEntry, append
+from ledger.log.store import log_size
+from ledger.statements import Opened
+from policies.actions import Action
+from policies.actors import Actor
+from policies.compilation import CompiledRules
+
+PACKAGE_KIND = "contract-package"
+
+
+class ContractPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a member says when it submits a contract version.
+
+    Args:
+        name: the contract's name.
+        version: the version.
+        digest: the package digest, `sha256:<hex>`.
+        runtime: id of the runtime under which it is to run.
+    """
+
+    name: str
+    version: str
+    digest: str
+    runtime: str
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """The answer to a submission.
+
+    Args:
+        name: the contract's name.
+        version: the version.
+        digest: the package digest.
+        state: where the version is in its life.
+        created: false when the same was submitted before.
+    """
+
+    name: str
+    version: str
+    digest: str
+    state: State
+    created: bool
+
+
+def submit(
+    session: Session,
+    rules: CompiledRules,
+    actor: Actor,
+    opened: Opened[ContractPackage],
+    archive: bytes,
+    runtimes: Collection[str],
+    at: dt.datetime,
+) -> Submission:
+    """Register a contract version in state `draft` and queue its gates.
+
+    Args:
+        session: in the single-writer transaction.
+        rules: the rules in force.
+        actor: who submits.
+        opened: the signed statement about the package.
+        archive: the package's archive.
+        runtimes: ids of the runtimes that the network has registered.
+        at: the time, UTC.
+
+    Raises:
+        Denied: the actor may not submit contracts.
+        PackageInvalid: the package has faults.
+        DigestMismatch: the archive is not the one that was signed.
+        SubmissionMismatch: statement and manifest disagree.
+        RuntimeUnknown: the runtime is not registered.
+        VersionConflict: another package has this version, or the version does not rise.
+    """
+    rules.decide(actor, Action.CONTRACT_SUBMIT)
+    body = opened.body
+    package = open_package(archive)
+    _check_statement(body, package, runtimes)
+    known = store.find_version(session, body.name, body.version)
+    if known is not None:
+        return _same_again(known, body)
+    _check_rises(session, body)
+    row = _insert(session, actor, package, body.runtime, at)
+    append(session, [LogEntry(PACKAGE_KIND, opened.envelope)])
+    return Submission(row.name, row.version, row.digest, State(row.state), created=True)
+
+
+def _check_statement(body: ContractPackage, package: Package, runtimes: Collection[str]) -> None:
+    if body.digest != package.digest:
+        raise DigestMismatch(f"signed for {body.digest}; the archive has {package.digest}")
+    manifest = package.manifest
+    if (body.name, body.version) != (manifest.name, manifest.version):
+        raise SubmissionMismatch(
+            f"signed for {body.name} {body.version};"
+            f" contract.toml says {manifest.name} {manifest.version}"
+        )
+    if body.runtime not in runtimes:
+        raise RuntimeUnknown(f"{body.runtime} is not a registered runtime of this network")
+
+
+def _same_again(known: VersionRow, body: ContractPackage) -> Submission:
+    if (known.digest, known.runtime) != (body.digest, body.runtime):
+        raise VersionConflict(
+            f"{known.name} {known.version} is taken by {known.digest} on {known.runtime};"
+            " raise the version"
+        )
+    return Submission(known.name, known.version, known.digest, State(known.state), created=False)
+
+
+def _check_rises(session: Session, body: ContractPackage) -> None:
+    versions = store.versions_of(session, body.name)
+    if versions and version_key(body.version) <= version_key(versions[-1].version):
+        raise VersionConflict(
+            f"{body.name} {versions[-1].version} is registered; {body.version} does not rise"
+        )
+
+
+def _insert(
+    session: Session, actor: Actor, package: Package, runtime: str, at: dt.datetime
+) -> VersionRow:
+    manifest = package.manifest
+    base = active_version(session, manifest.name, log_size(session))
+    row = VersionRow(
+        name=manifest.name,
+        version=manifest.version,
+        digest=package.digest,
+        author=actor.member_id,
+        owner=manifest.owner,
+        risk_class=manifest.risk_class,
+        description=manifest.description,
+        runtime=runtime,
+        base_digest=None if base is None else base.digest,
+        submitted_at=at,
+        state=State.DRAFT,
+        frozen_from=None,
+        frozen_until=None,
+        scheduled_index=None,
+    )
+    session.add(row)
+    session.add(PackageRow(digest=package.digest, archive=package.archive(), source=package.source))
+    session.add(new_job(package, at))
+    store.set_life(session, row, Life(State.DRAFT), "submit", at, f"by {actor.member_id}")
+    return row
+
+
+def new_job(package: Package, at: dt.datetime) -> GateJobRow:
+    """Return the row of a gate job that waits."""
+    return GateJobRow(
+        digest=package.digest,
+        name=package.manifest.name,
+        version=package.manifest.version,
+        status="waiting",
+        gate="",
+        done=0,
+        total=0,
+        attempts=0,
+        message="",
+        queued_at=at,
+        claimed_until=None,
+    )
