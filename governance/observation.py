@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.enums import ScopeType
 from litestar.response import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
@@ -54,15 +55,16 @@ def measuring(app: ASGIApp) -> ASGIApp:
     """Middleware: count and time every request, under its route's template."""
 
     async def measured(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] is not ScopeType.HTTP:
             await app(scope, receive, send)
             return
+        method = scope["method"]
         started = time.perf_counter()
 
         async def observe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = scope.get("path_template", "unknown") or "unknown"
-                REQUESTS.labels(route, scope["method"], message["status"]).inc()
+                REQUESTS.labels(route, method, message["status"]).inc()
                 SECONDS.labels(route).observe(time.perf_counter() - started)
             await send(message)
 
