@@ -1,0 +1,148 @@
+"""The log over HTTP, as a client that knows only the specifications sees it."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from litestar import Litestar, Request, Response
+from litestar.di import Provide
+from litestar.testing import TestClient
+from sqlalchemy.engine import Engine
+
+from ledger.database import reading
+from ledger.errors import LedgerError, LogResourceMissing
+from ledger.log import merkle
+from ledger.log.export import export
+from ledger.log.heads import open_checkpoint
+from ledger.log.routes import ROUTES
+from ledger.log.tiles import decode_bundle
+from tests.log.support import entry, fill, note_signer, publish
+
+SIZE = 600
+
+
+def refuse(_: Request, error: LedgerError) -> Response[str]:
+    return Response(str(error), status_code=404 if isinstance(error, LogResourceMissing) else 422)
+
+
+@pytest.fixture
+def client(engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
+    fill(engine, SIZE)
+    publish(engine, tmp_path)
+    fill(engine, 50, SIZE)  # committed, not yet published
+    app = Litestar(
+        ROUTES,
+        dependencies={"database": Provide(lambda: engine, sync_to_thread=False)},
+        exception_handlers={LedgerError: refuse},
+    )
+    with TestClient(app) as client:
+        yield client
+
+
+def test_the_checkpoint_is_served_as_text_that_is_not_kept_long(client: TestClient) -> None:
+    answer = client.get("/log/checkpoint")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=2"
+    assert open_checkpoint(answer.content, note_signer().key()).checkpoint.size == SIZE
+
+
+def test_tiles_and_bundles_make_up_the_tree(client: TestClient) -> None:
+    checkpoint = open_checkpoint(client.get("/log/checkpoint").content, note_signer().key())
+    leaves = b""
+    for place, width in [("000", 256), ("001", 256), ("002.p/88", 88)]:
+        tile = client.get(f"/log/tile/0/{place}")
+        bundle = client.get(f"/log/tile/entries/{place}")
+        for answer in (tile, bundle):
+            assert answer.headers["content-type"] == "application/octet-stream"
+            assert "immutable" in answer.headers["cache-control"]
+        assert bundle.headers["content-encoding"] == "gzip"
+        hashes = [merkle.leaf_hash(data) for data in decode_bundle(bundle.content, 0, width)]
+        assert tile.content == b"".join(hashes)
+        leaves += tile.content
+    hashes = [leaves[i : i + 32] for i in range(0, len(leaves), 32)]
+    assert merkle.root_of(hashes) == checkpoint.checkpoint.root
+    upper = client.get("/log/tile/1/000.p/2").content
+    assert upper == merkle.root_of(hashes[:256]) + merkle.root_of(hashes[256:512])
+
+
+def test_a_client_without_gzip_gets_the_bundle_as_it_is(client: TestClient) -> None:
+    answer = client.get("/log/tile/entries/000", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in answer.headers
+    assert decode_bundle(answer.content, 0, 256)[3] == entry(3)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "0/002",
+        "0/002.p/89",
+        "0/003",
+        "0/003.p/1",
+        "1/000.p/3",
+        "2/000.p/1",
+        "entries/002",
+        "entries/002.p/89",
+        "0/0",
+        "entries",
+        "x/000",
+    ],
+)
+def test_what_is_not_published_is_not_there(client: TestClient, place: str) -> None:
+    assert client.get(f"/log/tile/{place}").status_code == 404
+
+
+def test_proofs_over_http_verify(client: TestClient) -> None:
+    root = open_checkpoint(client.get("/log/checkpoint").content, note_signer().key()).signed.root
+    answer = client.get("/v1/log/inclusion", params={"index": 300}).json()
+    proof = [base64.b64decode(text) for text in answer["hashes"]]
+    merkle.verify_inclusion(merkle.leaf_hash(entry(300)), 300, SIZE, proof, root)
+    answer = client.get("/v1/log/consistency", params={"old": 257, "new": SIZE}).json()
+    proof = [base64.b64decode(text) for text in answer["hashes"]]
+    old_root = merkle.root_of([merkle.leaf_hash(entry(i)) for i in range(257)])
+    merkle.verify_consistency(257, SIZE, proof, old_root, root)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"inclusion?index={SIZE}", 404),
+        ("inclusion?index=-1", 404),
+        ("inclusion?index=0&size=5", 404),
+        (f"consistency?old=1&new={SIZE + 1}", 404),
+        ("consistency?old=0&new=5", 422),
+        ("consistency?old=6&new=5", 422),
+    ],
+)
+def test_impossible_proofs_are_refused(client: TestClient, path: str, status: int) -> None:
+    assert client.get(f"/v1/log/{path}").status_code == status
+
+
+def test_entries_come_in_pages(client: TestClient) -> None:
+    start: int | None = 0
+    found = []
+    while start is not None:
+        page = client.get("/v1/log/entries", params={"start": start, "limit": 250}).json()
+        found += [base64.b64decode(e["data"]) for e in page["entries"]]
+        start = page["next"]
+    assert found == [entry(i) for i in range(SIZE)]
+
+
+def test_an_export_is_byte_for_byte_what_is_served(
+    client: TestClient, engine: Engine, tmp_path: Path
+) -> None:
+    target = tmp_path / "export"
+    with reading(engine) as session:
+        first = export(session, target)
+        again = export(session, target)
+    assert (first.size, first.written, again.written) == (SIZE, 8, 4)
+    files = [p for p in target.rglob("*") if p.is_file()]
+    assert len(files) == 8
+    for file in files:
+        place = file.relative_to(target).as_posix()
+        assert client.get(f"/log/{place}").content == file.read_bytes()
+
+
+def test_nothing_is_there_before_the_first_checkpoint(engine: Engine) -> None:
+    with reading(engine) as session, pytest.raises(LogResourceMissing, match="no checkpoint yet"):
+        export(session, Path("nowhere"))
