@@ -1,0 +1,121 @@
+"""Queries on keys, certificates and revocations."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from governance.identity.requests import KeyStanding
+from governance.identity.tables import (
+    AuthorityRow,
+    CertificateRow,
+    HoldRow,
+    IssuanceRow,
+    KeyRow,
+    RevocationRow,
+)
+
+
+def latest_authority(session: Session, kind: str) -> AuthorityRow | None:
+    """Return the newest certificate of an authority of `kind`."""
+    return session.scalars(
+        sa.select(AuthorityRow).where(AuthorityRow.kind == kind).order_by(AuthorityRow.id.desc())
+    ).first()
+
+
+def authority_named(session: Session, name: str) -> AuthorityRow | None:
+    """Return the newest certificate of the authority `name`."""
+    return session.scalars(
+        sa.select(AuthorityRow).where(AuthorityRow.name == name).order_by(AuthorityRow.id.desc())
+    ).first()
+
+
+def authorities(session: Session, kind: str, at: dt.datetime) -> list[AuthorityRow]:
+    """Return the unexpired certificates of authorities of `kind`, newest first."""
+    return list(
+        session.scalars(
+            sa.select(AuthorityRow)
+            .where(AuthorityRow.kind == kind, AuthorityRow.not_after > at)
+            .order_by(AuthorityRow.id.desc())
+        )
+    )
+
+
+def key_standing(session: Session, key: str, member_id: str) -> KeyStanding:
+    """Return what is known of a key id, as seen from `member_id`."""
+    row = session.get(KeyRow, key)
+    if row is None:
+        return KeyStanding.NEW
+    if row.member_id != member_id:
+        return KeyStanding.FOREIGN
+    return KeyStanding.OWN if row.revoked_at is None else KeyStanding.REVOKED
+
+
+def claim_key(session: Session, key: str, member_id: str, at: dt.datetime) -> None:
+    """Record that a key is this member's, if it is not recorded yet."""
+    if session.get(KeyRow, key) is None:
+        session.add(KeyRow(key_id=key, member_id=member_id, first_seen_at=at, revoked_at=None))
+        session.flush()
+
+
+def certificate(session: Session, serial: str) -> CertificateRow | None:
+    """Return the certificate with this serial number (lower-case hex)."""
+    return session.get(CertificateRow, serial)
+
+
+def is_held(session: Session, member_id: str) -> bool:
+    """Return whether the member's certificates are on hold."""
+    return session.get(HoldRow, member_id) is not None
+
+
+def _unrevoked(at: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    revoked = sa.exists().where(RevocationRow.serial == CertificateRow.serial)
+    return (~revoked, CertificateRow.not_before <= at, CertificateRow.not_after > at)
+
+
+def valid_by_key(session: Session, key: str, at: dt.datetime) -> CertificateRow | None:
+    """Return the key's certificate that is valid and not revoked; the longest-lived one."""
+    return session.scalars(
+        sa.select(CertificateRow)
+        .where(CertificateRow.key_id == key, *_unrevoked(at))
+        .order_by(CertificateRow.not_after.desc(), CertificateRow.serial)
+    ).first()
+
+
+def valid_certificates(session: Session, at: dt.datetime) -> list[CertificateRow]:
+    """Return every valid certificate that is not revoked, by owner; holds are not regarded."""
+    return list(
+        session.scalars(
+            sa.select(CertificateRow)
+            .where(*_unrevoked(at))
+            .order_by(CertificateRow.member_id, CertificateRow.node, CertificateRow.serial)
+        )
+    )
+
+
+def certificates_of(
+    session: Session, member_id: str, node: str | None = None
+) -> list[CertificateRow]:
+    """Return all certificates ever issued to a member (or one of its nodes), newest first."""
+    query = sa.select(CertificateRow).where(CertificateRow.member_id == member_id)
+    if node is not None:
+        query = query.where(CertificateRow.node == node)
+    newest = (CertificateRow.issued_at.desc(), CertificateRow.serial)
+    return list(session.scalars(query.order_by(*newest)))
+
+
+def revocation(session: Session, serial: str) -> RevocationRow | None:
+    """Return the revocation of this serial number."""
+    return session.get(RevocationRow, serial)
+
+
+def open_issuances(session: Session, member_id: str) -> list[IssuanceRow]:
+    """Return the member's issuances that are approved or reserved."""
+    return list(
+        session.scalars(
+            sa.select(IssuanceRow).where(
+                IssuanceRow.member_id == member_id,
+                IssuanceRow.state.in_(("approved", "reserved")),
+            )
+        )
+    )
