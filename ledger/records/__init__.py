@@ -1,0 +1,1 @@
+"""What one company keeps for itself, off the ledger: its records, encrypted and erasable."""
