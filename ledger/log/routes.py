@@ -9,7 +9,7 @@ import gzip
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from sqlalchemy.engine import Engine
@@ -69,7 +69,7 @@ def read_checkpoint(database: NamedDependency[Engine]) -> Response[bytes]:
         note = published(session).note
     return Response(
         note,
-        media_type="text/plain; charset=utf-8",
+        media_type=MediaType.TEXT,
         headers={"cache-control": CHECKPOINT_CACHE},
     )
 

@@ -1,0 +1,345 @@
+"""Reads a log that somebody else serves, and believes nothing that does not check.
+
+A *source* is where the files of tlog-tiles come from: a URL, a directory, an export. The reader
+verifies the checkpoint's signatures, then every entry against its tile and every tile against the
+one above it, up to the signed root, and names the first file or entry that is wrong.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from ledger.errors import LogResourceMissing, LogWrong, NoteInvalid
+from ledger.log import merkle
+from ledger.log.heads import Checkpoint, OpenedCheckpoint, open_checkpoint
+from ledger.log.notes import VerifierKey
+from ledger.log.tiles import (
+    CHECKPOINT,
+    MAX_ENTRY,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    bundles_of,
+    decode_bundle,
+    split_hashes,
+    tile_width,
+)
+
+MAX_RESOURCE = TILE_WIDTH * (MAX_ENTRY + 2)
+"""Bytes in the largest complete bundle: no source makes the reader take more."""
+
+TIMEOUT = 30.0
+"""Seconds to wait for one file over HTTP."""
+
+Progress = Callable[[int, int], None]
+"""Told how many entries are verified, and how many there are."""
+
+
+class Source(Protocol):
+    """Where a log's files come from."""
+
+    def fetch(self, path: str) -> bytes:
+        """Return the file at `path` below the log's prefix.
+
+        Raises:
+            LogResourceMissing: there is none, or it cannot be had.
+        """
+        ...
+
+
+class DirectorySource:
+    """A log in a directory, as `sekisho log export` writes it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def fetch(self, path: str) -> bytes:
+        """Return the file's bytes."""
+        try:
+            with (self._directory / path).open("rb") as file:
+                return _limited(path, file.read(MAX_RESOURCE + 1))
+        except OSError as error:
+            raise LogResourceMissing(f"{path} cannot be read: {error.strerror}") from error
+
+
+class UrlSource:
+    """A log behind an HTTP prefix, such as `https://ledger.example/log`."""
+
+    def __init__(self, prefix: str, client: httpx.Client) -> None:
+        self._prefix = prefix.rstrip("/")
+        self._client = client
+
+    def fetch(self, path: str) -> bytes:
+        """Return the body of the answer."""
+        url = f"{self._prefix}/{path}"
+        headers = {"accept-encoding": "gzip, identity"}
+        try:
+            with self._client.stream("GET", url, headers=headers, timeout=TIMEOUT) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    raise LogResourceMissing(f"{url} answers {answer.status_code}")
+                parts, size = [], 0
+                for part in answer.iter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if size > MAX_RESOURCE:
+                        break
+        except httpx.HTTPError as error:
+            raise LogResourceMissing(f"{url} cannot be read: {error}") from error
+        return _limited(path, b"".join(parts))
+
+
+class TileNodes:
+    """A tree behind a source, for proofs and roots; its tiles are fetched once.
+
+    Nothing is verified here: what is computed from it has to be compared with a signed root.
+    """
+
+    def __init__(self, source: Source, size: int) -> None:
+        self._source = source
+        self._size = size
+        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+
+    def tile(self, level: int, index: int) -> list[bytes]:
+        """Return the hashes of a tile as wide as the tree makes it (see `fetch_tile`)."""
+        if (level, index) not in self._tiles:
+            tile = Tile(level, index, tile_width(level, index, self._size))
+            self._tiles[level, index] = fetch_tile(self._source, tile)
+        return self._tiles[level, index]
+
+    def node(self, height: int, index: int) -> bytes:
+        """Return the hash of a complete subtree (see `merkle.Nodes`)."""
+        level, inner = divmod(height, TILE_HEIGHT)
+        tile, offset = divmod(index << inner, TILE_WIDTH)
+        return merkle.root_of(self.tile(level, tile)[offset : offset + (1 << inner)])
+
+
+class Reader:
+    """A verifying reader of one log.
+
+    Args:
+        source: where its files come from.
+        log_key: the log's key; its name is the origin.
+        witnesses: keys of the witnesses that are known.
+        quorum: how many of them must have cosigned.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        log_key: VerifierKey,
+        witnesses: Sequence[VerifierKey] = (),
+        quorum: int = 0,
+    ) -> None:
+        self._source = source
+        self._log_key = log_key
+        self._witnesses = tuple(witnesses)
+        self._quorum = quorum
+
+    def checkpoint(self) -> OpenedCheckpoint:
+        """Return the source's checkpoint, its signatures verified.
+
+        Raises:
+            LogWrong: it is not signed as required.
+            LogResourceMissing: the source has none.
+        """
+        note = self._source.fetch(CHECKPOINT)
+        try:
+            return open_checkpoint(note, self._log_key, self._witnesses, self._quorum)
+        except NoteInvalid as error:
+            raise LogWrong(f"checkpoint: {error}") from error
+
+    def nodes(self, checkpoint: Checkpoint) -> TileNodes:
+        """Return the tree of `checkpoint`, its right edge compared with the signed root.
+
+        Raises:
+            LogWrong: the tiles do not lead to the root.
+        """
+        nodes = TileNodes(self._source, checkpoint.size)
+        root = merkle.tree_root(nodes, checkpoint.size)
+        if root != checkpoint.root:
+            raise LogWrong(
+                f"the tiles lead to root {root.hex()} at size {checkpoint.size}; the checkpoint"
+                f" signs {checkpoint.root.hex()}"
+            )
+        return nodes
+
+    def extends(self, old: Checkpoint, new: Checkpoint) -> None:
+        """Return if the tree of `new`, as this source serves it, extends that of `old`.
+
+        Raises:
+            LogWrong: it does not.
+        """
+        if old.size > new.size:
+            raise LogWrong(f"the log has shrunk from {old.size} to {new.size} entries")
+        root = merkle.tree_root(self.nodes(new), old.size)
+        if root != old.root:
+            raise LogWrong(
+                f"the tree of {new.size} had root {root.hex()} at size {old.size}; the earlier"
+                f" checkpoint signs {old.root.hex()}"
+            )
+
+    def entries(
+        self, checkpoint: Checkpoint, start: int = 0, progress: Progress | None = None
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield `(index, entry)` from `start` on, each verified before it is yielded.
+
+        Args:
+            checkpoint: a verified checkpoint.
+            start: the first index to yield.
+            progress: called after each bundle.
+
+        Raises:
+            LogWrong: names the first entry or tile that is wrong.
+            LogResourceMissing: the source lacks a file.
+        """
+        audit = _Audit(self._source, checkpoint)
+        for bundle in bundles_of(checkpoint.size):
+            if bundle.end <= start:
+                continue
+            entries = audit.bundle(bundle)
+            for place, entry in enumerate(entries):
+                if bundle.start + place >= start:
+                    yield bundle.start + place, entry
+            if progress is not None:
+                progress(bundle.end, checkpoint.size)
+
+    def verify(self, progress: Progress | None = None) -> OpenedCheckpoint:
+        """Return the checkpoint, once every entry and every tile was found to agree with it.
+
+        Raises:
+            LogWrong: names the first entry or tile that is wrong.
+            LogResourceMissing: the source lacks a file.
+        """
+        opened = self.checkpoint()
+        for _ in self.entries(opened.checkpoint, 0, progress):
+            pass
+        return opened
+
+
+class _Audit:
+    """Ties entries to the signed root through authenticated tiles, from the top down.
+
+    The rightmost partial tile of each level (the edge) leads to the root; every complete tile
+    leads to a hash in the tile above it.
+    """
+
+    def __init__(self, source: Source, checkpoint: Checkpoint) -> None:
+        self._source = source
+        self._size = checkpoint.size
+        self._last: dict[int, tuple[int, list[bytes]]] = {}
+        nodes = TileNodes(source, checkpoint.size)
+        root = merkle.tree_root(nodes, checkpoint.size)
+        self._edge = {tile: nodes.tile(*tile) for tile in _edge(checkpoint.size)}
+        if root != checkpoint.root:
+            raise self._blame_edge(checkpoint, root)
+
+    def bundle(self, bundle: Tile) -> list[bytes]:
+        """Return the entries of a bundle, verified.
+
+        Raises:
+            LogWrong: names the first wrong entry, or the wrong tile.
+        """
+        hashes = self.tile(0, bundle.index)
+        entries = self._decode(bundle)
+        found = [merkle.leaf_hash(entry) for entry in entries]
+        if found != hashes:
+            wrong = bundle.start + _first_difference(found, hashes)
+            raise LogWrong(f"entry {wrong} in {bundle.path} is not the entry that was logged")
+        return entries
+
+    def tile(self, level: int, index: int) -> list[bytes]:
+        """Return a tile's hashes, compared with the hash that the tile above has for it.
+
+        Raises:
+            LogWrong: they differ.
+        """
+        if (level, index) in self._edge:
+            return self._edge[level, index]
+        last = self._last.get(level)
+        if last is not None and last[0] == index:
+            return last[1]
+        parent, offset = divmod(index, TILE_WIDTH)
+        expected = self.tile(level + 1, parent)[offset]
+        tile = Tile(level, index)
+        hashes = fetch_tile(self._source, tile)
+        if merkle.root_of(hashes) != expected:
+            first, end = tile.entries()
+            raise LogWrong(
+                f"{tile.path} (entries {first} to {end - 1}) does not have the hash that the"
+                " level above it holds"
+            )
+        self._last[level] = (index, hashes)
+        return hashes
+
+    def _decode(self, bundle: Tile) -> list[bytes]:
+        try:
+            return decode_bundle(self._source.fetch(bundle.path), bundle.start, bundle.width)
+        except LogWrong as error:
+            raise LogWrong(f"{bundle.path}: {error}") from error
+
+    def _blame_edge(self, checkpoint: Checkpoint, root: bytes) -> LogWrong:
+        """Return the error for the first edge tile that what lies below it contradicts."""
+        for (level, index), hashes in sorted(self._edge.items()):
+            tile = Tile(level, index, len(hashes))
+            below = self._below(tile)
+            if below != hashes:
+                wrong = _first_difference(below, hashes)
+                first = (tile.start + wrong) << TILE_HEIGHT * level
+                return LogWrong(
+                    f"{tile.path} does not lead to the signed root: its hash {wrong} is not that"
+                    f" of entry {first}" + (" and those after it" if level else "")
+                )
+        return LogWrong(
+            f"entries and tiles agree on root {root.hex()} at size {checkpoint.size}, but the"
+            f" checkpoint signs {checkpoint.root.hex()}: this is another history"
+        )
+
+    def _below(self, tile: Tile) -> list[bytes]:
+        """Return what the hashes of `tile` should be, by the level below."""
+        if tile.level:
+            level = tile.level - 1
+            children = (Tile(level, index) for index in range(tile.start, tile.end))
+            return [merkle.root_of(fetch_tile(self._source, child)) for child in children]
+        return [
+            merkle.leaf_hash(entry) for entry in self._decode(Tile(None, tile.index, tile.width))
+        ]
+
+
+def fetch_tile(source: Source, tile: Tile) -> list[bytes]:
+    """Return the hashes of a tile, not verified.
+
+    Raises:
+        LogWrong: it has another length.
+        LogResourceMissing: the source does not have it.
+    """
+    data = source.fetch(tile.path)
+    expected = tile.width * merkle.HASH_SIZE
+    if len(data) != expected:
+        first, end = tile.entries()
+        raise LogWrong(
+            f"{tile.path} (entries {first} to {end - 1}) has {len(data)} bytes; expected {expected}"
+        )
+    return split_hashes(data)
+
+
+def _edge(size: int) -> list[tuple[int, int]]:
+    """Return level and index of every partial tile of the tree of `size`."""
+    found, level, count = [], 0, size
+    while count:
+        if count % TILE_WIDTH:
+            found.append((level, count // TILE_WIDTH))
+        level, count = level + 1, count // TILE_WIDTH
+    return found
+
+
+def _first_difference(found: list[bytes], expected: list[bytes]) -> int:
+    pairs = enumerate(zip(found, expected, strict=True))
+    return next(place for place, (one, other) in pairs if one != other)
+
+
+def _limited(path: str, data: bytes) -> bytes:
+    if len(data) > MAX_RESOURCE:
+        raise LogWrong(f"{path} has more than {MAX_RESOURCE} bytes")
+    return data
