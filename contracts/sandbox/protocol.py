@@ -1,0 +1,108 @@
+"""What a pool and its workers say to each other: MessagePack with its length before it."""
+
+import socket
+import struct
+
+import msgspec
+
+from contracts.sandbox.jail import Layer
+from contracts.sandbox.verdicts import Outcome, OutOfGas, Rejected
+
+_LENGTH = struct.Struct("<I")
+_MESSAGE_LIMIT = 256 << 20  # bytes
+
+
+class Start(msgspec.Struct, frozen=True, tag=True):
+    """Become a worker for this runtime."""
+
+    runtime_id: str
+    cache: str
+    capacity: int
+    deadline: float
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The worker is in its jail and serves; `layers` says how good the jail is."""
+
+    layers: tuple[Layer, ...]
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The worker could not start."""
+
+    reason: str
+
+
+class Judge(msgspec.Struct, frozen=True, tag=True):
+    """Judge transactions under one contract, in order, one `Judged` for each.
+
+    Args:
+        contract: a key: the digest of the source and the gas limit.
+        gas_limit: units of wasm fuel.
+        source: empty when the worker should have it.
+        transactions: JSON texts.
+        want_memory_digest: digest linear memory after each.
+    """
+
+    contract: str
+    gas_limit: int
+    source: str
+    transactions: tuple[str, ...]
+    want_memory_digest: bool = False
+
+
+class Missing(msgspec.Struct, frozen=True, tag=True):
+    """The worker does not have that contract (any more): send the source again."""
+
+
+class NotLoaded(msgspec.Struct, frozen=True, tag=True):
+    """The source was refused: the verdict for every transaction."""
+
+    verdict: Rejected | OutOfGas
+
+
+class Judged(msgspec.Struct, frozen=True, tag=True):
+    """The outcome of the next transaction."""
+
+    outcome: Outcome
+
+
+Message = Start | Ready | Failed | Judge | Missing | NotLoaded | Judged
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+def send(connection: socket.socket, message: Message) -> None:
+    """Send one message.
+
+    Raises:
+        OSError: the other side is gone, or slower than the connection's timeout.
+    """
+    data = _encoder.encode(message)
+    connection.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def receive(connection: socket.socket) -> Message:
+    """Return the next message.
+
+    Raises:
+        OSError: the other side is gone or slower than the connection's timeout, or what it
+            sent is not a message.
+    """
+    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
+    if length > _MESSAGE_LIMIT:
+        raise ConnectionError(f"a message of {length} bytes, at most {_MESSAGE_LIMIT}")
+    try:
+        return _decoder.decode(_exactly(connection, length))
+    except msgspec.DecodeError as error:
+        raise ConnectionError(f"not a message: {error}") from error
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = connection.recv(min(size - len(data), 1 << 20))
+        if not part:
+            raise ConnectionError("the other side is gone")
+        data += part
+    return bytes(data)
