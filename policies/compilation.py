@@ -14,6 +14,9 @@ from policies.shadows import Cell, cells_of
 MAX_MERGED = 65_536
 """Merged answers that are kept: all pairs of a set of 9 roles and an action are fewer."""
 
+NO_FIELDS: Mapping[str, Effect] = MappingProxyType({})
+"""What actions that show no fields grant."""
+
 
 class Grant(msgspec.Struct, frozen=True):
     """What one arm admits.
@@ -60,12 +63,13 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """No, and why: nothing allows it, or these rules deny all that others allow."""
+    """No, and why: nothing allows it, or these rules deny all that others allow; grants nothing."""
 
     rule_set: str
     action: str
     message: str
     rules: tuple[str, ...]
+    grants: tuple[Grant, ...] = ()
 
 
 class CompiledRules:
@@ -76,11 +80,13 @@ class CompiledRules:
     without any cell admits nothing. Without a rule the answer is no.
     """
 
-    __slots__ = ("_merged", "_rules", "rule_set")
+    __slots__ = ("_denying", "_merged", "_rules", "_table", "rule_set")
 
     def __init__(self, rule_set: RuleSet) -> None:
         self.rule_set = rule_set
         self._rules = _index(rule_set)
+        self._table = _tabulate(rule_set, self._rules)
+        self._denying = frozenset(rule.action for rule in rule_set.rules if rule.denies)
         self._merged: dict[tuple[frozenset[str], str], Decision | Refusal] = {}
 
     @property
@@ -98,33 +104,47 @@ class CompiledRules:
         Raises:
             Denied: no rule allows it, or rules deny all of it; the message names them.
         """
-        answer = self._merged.get((actor.roles, action))
-        if answer is None:
-            answer = self.judge(actor.roles, action)
+        answer = self.judge(actor.roles, action)
         if isinstance(answer, Decision):
             return answer
         raise Denied(answer.message, tuple(Fault(action, rule) for rule in answer.rules))
 
     def judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
-        """Return the decision or the refusal for a set of roles, as data."""
+        """Return the decision or the refusal for a set of roles, as data.
+
+        One look-up for each role held. Two roles that grant the very same are not merged: the
+        rules of the one whose name sorts first decide. Others are merged once and kept.
+        """
+        found: Decision | Refusal | None = None
+        first = ""
+        by_role = self._table.get(action)
+        if by_role is not None:
+            for role in roles:
+                answer = by_role.get(role)
+                if answer is None:
+                    continue
+                if found is None:
+                    found, first = answer, role
+                elif answer.grants is not found.grants or action in self._denying:
+                    return self._merge(roles, action)
+                elif role < first:
+                    found, first = answer, role
+        if found is None:
+            held = ", ".join(sorted(roles)) or "no role"
+            message = f"no rule lets {held} do {action}"
+            return Refusal(self.rule_set.digest, str(action), message, ())
+        return found
+
+    def _merge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
         answer = self._merged.get((roles, action))
         if answer is None:
-            answer = self._judge(roles, action)
+            rules = {
+                rule.line: rule for role in roles for rule in self._rules.get((role, action), ())
+            }
+            answer = _decide(self.rule_set, str(action), [rules[line] for line in sorted(rules)])
             if len(self._merged) < MAX_MERGED:
                 self._merged[roles, str(action)] = answer
         return answer
-
-    def _judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
-        rules: dict[int, Rule] = {}
-        for role in roles:
-            rules |= {rule.line: rule for rule in self._rules.get((role, action), ())}
-        ordered = [rules[line] for line in sorted(rules)]
-        resource = self.rule_set.vocabulary.resources.get(action.partition(":")[0])
-        if not ordered or resource is None:
-            held = ", ".join(sorted(roles)) or "no role"
-            message = f"no rule lets {held} do {action}"
-            return Refusal(self.digest, str(action), message, ())
-        return _decide(self.digest, resource, str(action), ordered)
 
 
 def compile_rules(rule_set: RuleSet) -> CompiledRules:
@@ -145,9 +165,23 @@ def _index(rule_set: RuleSet) -> Mapping[tuple[str, str], tuple[Rule, ...]]:
     return MappingProxyType({key: tuple(rules) for key, rules in index.items()})
 
 
-def _decide(
-    digest: str, resource: Resource, action: str, rules: Iterable[Rule]
-) -> Decision | Refusal:
+def _tabulate(
+    rule_set: RuleSet, rules: Mapping[tuple[str, str], tuple[Rule, ...]]
+) -> Mapping[str, Mapping[str, Decision | Refusal]]:
+    """Return the answer for each action and each role by itself; equal grants are one object."""
+    table: dict[str, dict[str, Decision | Refusal]] = {}
+    shapes: dict[object, tuple[Grant, ...]] = {}
+    for (role, action), own in rules.items():
+        answer = _decide(rule_set, action, sorted(own, key=lambda rule: rule.line))
+        shape = tuple((grant.arm, *grant.fields.items()) for grant in answer.grants)
+        shared = shapes.setdefault(shape, answer.grants)
+        table.setdefault(action, {})[role] = msgspec.structs.replace(answer, grants=shared)
+    return table
+
+
+def _decide(rule_set: RuleSet, action: str, rules: Iterable[Rule]) -> Decision | Refusal:
+    digest = rule_set.digest
+    resource = rule_set.vocabulary.resources[action.partition(":")[0]]
     denied: dict[Cell, Rule] = {}
     granted: dict[Cell, Rule] = {}
     for rule in rules:
@@ -188,4 +222,4 @@ def _grants(
         if left:
             fields = {name: left.get(name) or Effect.HIDDEN for name in resource.fields}
             shown = fields if resource.shows_fields(verb) else {}
-            yield Grant(arm, MappingProxyType(shown))
+            yield Grant(arm, MappingProxyType(shown) if shown else NO_FIELDS)

@@ -1,0 +1,1 @@
+"""What is measured: a module here with `run() -> dict` is a benchmark of that name."""
