@@ -181,3 +181,7 @@ class DatabaseNewer(GovernanceError):
 
 class DatasetInvalid(GovernanceError):
     """The files of the network to play have faults."""
+
+
+class AnchorsInvalid(GovernanceError):
+    """What this member pinned of the network cannot be read."""

@@ -113,6 +113,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
     ),
     BROKEN: (
         contract.RuntimeInvalid,
+        governance.AnchorsInvalid,
         governance.CertificateUnsound,
         governance.DatabaseNewer,
         governance.DatasetInvalid,

@@ -1,0 +1,1 @@
+"""Puts the process together: keys, founding, effects of decisions, background work."""

@@ -1,0 +1,149 @@
+"""The offline audit: everything that the log says, derived anew from its bytes.
+
+Needs the log's files (a URL, a directory, an export) and the *anchors* that a member pinned when
+it joined; asks no server to be honest. It shares the pure rules with the server and none of the
+code that decided there.
+"""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import msgspec
+from cryptography import x509
+
+from governance.decisions.network import NetworkState
+from governance.decisions.replay import Replay
+from governance.errors import AnchorsInvalid, ReplayDiffers
+from ledger.errors import NoteInvalid
+from ledger.log.notes import VerifierKey, parse_verifier_key
+from ledger.log.reader import TIMEOUT, DirectorySource, Progress, Reader, Source, UrlSource
+
+
+class Anchors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a member trusts without a server's word: pinned on joining, compared out of band.
+
+    Args:
+        network: the network's name.
+        log_key: the log's verifier key, `name+id+base64` (C2SP signed-note).
+        genesis: `sha256:<hex>` of the genesis envelope.
+        root_certificate: the root CA certificate, PEM.
+        witnesses: verifier keys of the witnesses that are believed.
+        quorum: how many of them must have cosigned a checkpoint.
+    """
+
+    network: str
+    log_key: str
+    genesis: str
+    root_certificate: str
+    witnesses: tuple[str, ...] = ()
+    quorum: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight groups of four hex digits, to be compared by telephone."""
+        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
+        return " ".join(digest[i : i + 4] for i in range(0, 32, 4))
+
+
+class AuditReport(msgspec.Struct, frozen=True):
+    """What the audit found to be true.
+
+    Args:
+        origin: the log's name.
+        size: entries, all verified.
+        root: hex.
+        kinds: how many entries of each kind.
+        decisions: how many were recomputed with the same outcome.
+        state: the network as of the last entry audited.
+    """
+
+    origin: str
+    size: int
+    root: str
+    kinds: dict[str, int]
+    decisions: int
+    state: NetworkState
+
+
+def open_source(place: str) -> Source:
+    """Return the log at `place`: a server's URL, or a directory."""
+    if place.startswith(("http://", "https://")):
+        prefix = place.rstrip("/")
+        prefix = prefix if prefix.endswith("/log") else prefix + "/log"
+        return UrlSource(prefix, httpx.Client(timeout=TIMEOUT))
+    return DirectorySource(Path(place))
+
+
+def open_reader(source: Source, anchors: Anchors) -> Reader:
+    """Return a reader that believes these anchors only.
+
+    Raises:
+        AnchorsInvalid: a key or certificate among them cannot be read.
+    """
+    try:
+        x509.load_pem_x509_certificate(anchors.root_certificate.encode())
+        witnesses = [parse_verifier_key(key) for key in anchors.witnesses]
+        log_key: VerifierKey = parse_verifier_key(anchors.log_key)
+    except (NoteInvalid, ValueError) as error:
+        raise AnchorsInvalid(f"the pinned anchors cannot be read: {error}") from error
+    return Reader(source, log_key, witnesses, anchors.quorum)
+
+
+def audit(
+    source: Source,
+    anchors: Anchors,
+    *,
+    at_index: int | None = None,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Verify the whole log, and derive the network from it.
+
+    Args:
+        source: where the log's files are.
+        anchors: what is trusted.
+        at_index: derive the network as of this entry, inclusive; the last one if omitted.
+        progress: told how far it is.
+
+    Raises:
+        LogWrong, LogResourceMissing: a file or entry is not what the checkpoint promises.
+        ReplayDiffers: an entry says what does not follow from those before it.
+    """
+    reader = open_reader(source, anchors)
+    opened = reader.checkpoint()
+    running = Replay(anchors.genesis)
+    kinds: Counter[str] = Counter()
+    whole = at_index is None or at_index + 1 >= opened.checkpoint.size
+    for index, entry in reader.entries(opened.checkpoint, 0, progress):
+        kinds[entry_kind(entry)] += 1
+        if at_index is None or index <= at_index:
+            running.feed(index, entry)
+    state = running.finish() if whole else running.state
+    if state.network != anchors.network:
+        raise ReplayDiffers(f"the log is {state.network}'s, not {anchors.network}'s")
+    return AuditReport(
+        origin=opened.checkpoint.origin,
+        size=opened.checkpoint.size,
+        root=opened.checkpoint.root.hex(),
+        kinds=dict(sorted(kinds.items())),
+        decisions=len(running.decisions),
+        state=state,
+    )
+
+
+def entry_kind(entry: bytes) -> str:
+    """Return what kind of entry these bytes are; `unknown` where they do not say."""
+    try:
+        head = msgspec.json.decode(entry, type=_Head)
+    except msgspec.MsgspecError:
+        return "unknown"
+    if head.payloadType:
+        return head.payloadType.rpartition("vnd.sekisho.")[2].removesuffix(".v1+json")
+    return head.kind or head.sekisho.partition("/")[0] or "unknown"
+
+
+class _Head(msgspec.Struct, frozen=True):
+    payloadType: str = ""  # noqa: N815 - the name that DSSE gives it
+    sekisho: str = ""
+    kind: str = ""
