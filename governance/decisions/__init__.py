@@ -1,0 +1,1 @@
+"""How is anything changed here? Proposals, votes, and decisions that anyone can recompute."""

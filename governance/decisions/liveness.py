@@ -1,0 +1,132 @@
+"""The network can always govern itself.
+
+A transition may not make undecidable what was decidable before it. A kind of action is
+*decidable* when it would be carried if every able organisation (active, with a certificate that
+is valid then) approved it, organisations counting once and the owner of a contract not at all
+for its own code. Actions about contracts are judged for a new contract and for each contract
+that is there; the others once for each kind.
+
+The rule is relative on purpose: at genesis there is the platform administrator alone and no
+contract can be approved yet, since there is no registrar. That is no fault; losing the last
+registrar later is. Time itself is no transition: `forecast` says when it would cost a quorum.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import msgspec
+
+from governance.decisions.actions import (
+    ACTION_TYPES,
+    Action,
+    AdoptRuleSet,
+    ChangeParameters,
+    ChangeVotingRules,
+    ContractAction,
+    MemberAction,
+    RegisterRuntime,
+    RotateCaKey,
+    contract_key,
+    kind,
+    kind_of,
+)
+from governance.decisions.network import ContractStatus, Member, MemberStatus, NetworkState
+from governance.decisions.voting import decidable
+
+
+class Shortfall(msgspec.Struct, frozen=True):
+    """A moment at which expiring certificates make actions undecidable.
+
+    Args:
+        at: from when on.
+        actions: what can no longer be decided then.
+        remind: the members whose certificate ends at that moment, by id.
+    """
+
+    at: dt.datetime
+    actions: tuple[str, ...]
+    remind: tuple[str, ...]
+
+
+def undecidable(state: NetworkState, at: dt.datetime) -> frozenset[str]:
+    """Return what able organisations cannot decide at `at`, by kind and contract."""
+    return frozenset(name for name, action in _instances(state) if not decidable(state, action, at))
+
+
+def stranded(before: NetworkState, after: NetworkState, at: dt.datetime) -> tuple[str, ...]:
+    """Return what was decidable in `before` and is not in `after`, sorted."""
+    lost = undecidable(after, at)
+    if not lost:
+        return ()
+    known = frozenset(name for name, _ in _instances(before))
+    return tuple(sorted((lost & known) - undecidable(before, at)))
+
+
+def forecast(state: NetworkState, at: dt.datetime, until: dt.datetime) -> list[Shortfall]:
+    """Return the moments in `at < t <= until` at which expiries would cost a quorum.
+
+    Nothing else is assumed to change: no renewal, no new member.
+    """
+    ends: dict[dt.datetime, set[str]] = {}
+    for member in state.members.values():
+        end = _able_until(member, at)
+        if end is not None and at < end <= until:
+            ends.setdefault(end, set()).add(member.id)
+    found = []
+    lost = undecidable(state, at)
+    for moment, members in sorted(ends.items()):
+        now = undecidable(state, moment)
+        if now - lost:
+            found.append(Shortfall(moment, tuple(sorted(now - lost)), tuple(sorted(members))))
+        lost = now
+    return found
+
+
+def _able_until(member: Member, at: dt.datetime) -> dt.datetime | None:
+    """Return when the last certificate that is valid at `at` ends, following overlaps."""
+    if member.status is not MemberStatus.ACTIVE:
+        return None
+    end = at
+    for certificate in sorted(member.certificates, key=lambda c: c.not_before):
+        if certificate.revoked_at is None and certificate.valid(end):
+            end = max(end, certificate.not_after)
+    return end if end > at else None
+
+
+def _instances(state: NetworkState) -> Iterator[tuple[str, Action]]:
+    """Yield one action of each kind, named; of those about contracts, one for each contract."""
+    there = [c for c in state.contracts.values() if c.status is not ContractStatus.RETIRED]
+    for action_type in ACTION_TYPES:
+        if not issubclass(action_type, ContractAction):
+            sample = _sample(state, action_type)
+            yield kind(sample), sample
+            continue
+        yield kind_of(action_type), _about_contract(action_type, "", "")
+        for contract in there:
+            key = contract_key(contract.name, contract.version)
+            action = _about_contract(action_type, contract.name, contract.version)
+            yield f"{kind_of(action_type)} {key}", action
+
+
+def _about_contract(action_type: type[Action], name: str, version: str) -> Action:
+    values = {"kind": kind_of(action_type), "name": name, "version": version, "reason": ""}
+    return _build(action_type, values)
+
+
+def _sample(state: NetworkState, action_type: type[Action]) -> Action:
+    if issubclass(action_type, MemberAction):
+        values = {"member_id": "", "reason": "", "role": "", "legal_name": ""}
+        return _build(action_type, values)
+    samples: tuple[Action, ...] = (
+        RegisterRuntime(runtime=""),
+        AdoptRuleSet(rule_set=""),
+        ChangeParameters(parameters=state.parameters),
+        ChangeVotingRules(voting_rules=state.voting_rules),
+        RotateCaKey(certificate=""),
+    )
+    return next(sample for sample in samples if isinstance(sample, action_type))
+
+
+def _build(action_type: type[Action], values: dict[str, str]) -> Action:
+    fields = {field: values[field] for field in action_type.__struct_fields__ if field in values}
+    return action_type(**fields)  # type: ignore[arg-type]  # only text fields are in `values`

@@ -1,0 +1,135 @@
+"""The one way in which governance is written: say, append to the log, fold, keep.
+
+Every function here runs inside `ledger.database.writing`, whose lock puts all governance in one
+order: the network that a statement is judged on is the one that it changes. Log entry, folded
+network and the rows of the package concerned are one database transaction, so that nothing can
+happen between a decision and its application.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from governance.decisions import facts, folding
+from governance.decisions.effects import Decided, Effects, perform, perform_elapsed
+from governance.decisions.network import NetworkState
+from governance.decisions.parameters import NetworkParameters
+from governance.decisions.statements import (
+    DECISION,
+    FACT,
+    PARAMETERS,
+    RECEIPT,
+    Decision,
+    Fact,
+    FactSaid,
+    Receipt,
+)
+from governance.decisions.store import (
+    add_parameters,
+    close_proposal,
+    load_state,
+    save_state,
+)
+from governance.identity.announcements import Herald
+from ledger.hashing import content_digest
+from ledger.log.sequencer import LogEntry, append
+
+
+@dataclass(frozen=True)
+class DecisionServices:
+    """What decisions need of the process.
+
+    Args:
+        herald: says what the service says, with the network's service key.
+        effects: what applied decisions do to the tables.
+    """
+
+    herald: Herald
+    effects: Effects
+
+
+def settle(session: Session, services: DecisionServices, at: dt.datetime) -> NetworkState:
+    """Do everything that is due at `at`, and return the network then.
+
+    Called in the background every few seconds, and before and after everything else here:
+    expired and vetoed proposals, ends of veto windows, scheduled activations, ends of freezes,
+    proposals that a change of rules or evidence decided.
+    """
+    state = load_state(session)
+    at = max(at, state.at)
+    while (step := folding.due(state, at)) is not None:
+        _take(session, services, step, at)
+        state = step.after
+    return state
+
+
+def record_facts(
+    session: Session, services: DecisionServices, reported: Sequence[Fact], at: dt.datetime
+) -> NetworkState:
+    """Record what other parts of the service did; return the network afterwards.
+
+    Called in the transaction that did it: a certificate issued or revoked, an application
+    received, a contract gated, the first right of a registrar under a contract.
+
+    Raises:
+        FactRefused: the network knows nothing that it could be a fact about.
+        NetworkStranded: the network could no longer decide what it can decide now.
+    """
+    for fact in reported:
+        state = settle(session, services, at)
+        moment = max(at, state.at)
+        after = facts.observe(state, fact, moment)
+        save_state(session, after, services.herald.announce(session, FACT, FactSaid(fact), moment))
+    return settle(session, services, at)
+
+
+def accept(
+    session: Session,
+    services: DecisionServices,
+    envelope: bytes,
+    kind: str,
+    after: NetworkState,
+) -> int:
+    """Append a member's statement with its receipt, keep the network after it.
+
+    Returns:
+        The log index of the member's statement.
+    """
+    receipt = Receipt(content_digest(envelope))
+    said = services.herald.sign(RECEIPT, receipt, after.at)
+    indexes = append(session, [LogEntry(kind, envelope), LogEntry(RECEIPT, said)])
+    save_state(session, after, indexes[-1])
+    return indexes[0]
+
+
+def _take(session: Session, services: DecisionServices, step: folding.Due, at: dt.datetime) -> None:
+    match step.body:
+        case Decision() as decision:
+            index = _close(session, services, decision, at)
+            decided = Decided(decision.proposal, at, _approvers(decision))
+            for action in step.applied:
+                perform(session, services.effects, action, decided)
+        case NetworkParameters() as parameters:
+            signed = services.herald.sign(PARAMETERS, parameters, at)
+            index = append(session, [LogEntry(PARAMETERS, signed)])[0]
+            add_parameters(session, parameters.version, signed, index)
+            services.effects.network.publish_parameters(session, parameters)
+        case fact:
+            index = services.herald.announce(session, FACT, FactSaid(fact), at)
+            perform_elapsed(session, services.effects, fact, at)
+    save_state(session, step.after, index)
+
+
+def _close(
+    session: Session, services: DecisionServices, decision: Decision, at: dt.datetime
+) -> int:
+    signed = services.herald.sign(DECISION, decision, at)
+    index = append(session, [LogEntry(DECISION, signed)])[0]
+    close_proposal(session, decision.proposal, decision.outcome, at, (index, signed))
+    return index
+
+
+def _approvers(decision: Decision) -> tuple[str, ...]:
+    return tuple(sorted({member for seat in decision.seats for member in seat.approved}))
