@@ -5,15 +5,16 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ledger.log.merkle import HASH_SIZE, hash_level
-from ledger.log.tables import CheckpointRow, CosignatureRow, EntryRow, TileRow
-from ledger.log.tiles import TILE_HEIGHT, TILE_WIDTH
+from ledger.errors import LogForked, LogResourceMissing
+from ledger.log.merkle import HASH_SIZE, root_of
+from ledger.log.tables import CheckpointRow, CosignatureRow, EntryRow
+from ledger.log.tiles import TILE_HEIGHT, TILE_WIDTH, tile_width
 
 
 def log_size(session: Session) -> int:
     """Return the number of entries, those of this transaction included."""
-    last = session.scalar(sa.select(sa.func.max(EntryRow.entry_index)))
-    return 0 if last is None else last + 1
+    last = session.connection().exec_driver_sql(_LAST).scalar()
+    return 0 if last is None else int(last) + 1
 
 
 def read_entries(session: Session, start: int, end: int) -> Iterator[tuple[int, str, bytes]]:
@@ -26,40 +27,28 @@ def read_entries(session: Session, start: int, end: int) -> Iterator[tuple[int, 
     yield from rows
 
 
-def leaf_hashes(session: Session, start: int, end: int) -> list[bytes]:
-    """Return the leaf hashes of entries `start <= index < end`, in order."""
-    return list(
-        session.scalars(
-            sa.select(EntryRow.leaf_hash)
-            .where(EntryRow.entry_index >= start, EntryRow.entry_index < end)
-            .order_by(EntryRow.entry_index)
-        )
-    )
-
-
-def tile_roots(session: Session, level: int, start: int, end: int) -> list[bytes]:
-    """Return the roots of the complete tiles `start <= tile_index < end` of `level`."""
-    return list(
-        session.scalars(
-            sa.select(TileRow.root)
-            .where(TileRow.level == level, TileRow.tile_index >= start, TileRow.tile_index < end)
-            .order_by(TileRow.tile_index)
-        )
-    )
-
-
 def level_hashes(session: Session, level: int, start: int, end: int) -> list[bytes]:
-    """Return the hashes `start <= i < end` of tile level `level`, as tiles hold them."""
+    """Return the hashes `start <= i < end` of tile level `level`, as tiles hold them.
+
+    At level 0 they are the leaf hashes, above it the roots of the complete tiles one level below.
+    """
     if level == 0:
-        return leaf_hashes(session, start, end)
-    return tile_roots(session, level - 1, start, end)
+        return _read(session, _LEAVES, (start, end))
+    return _read(session, _ROOTS, (level - 1, start, end))
 
 
 def complete_tile(session: Session, level: int, index: int) -> bytes | None:
     """Return the nodes of a complete tile, widest level first, or None if it is not complete."""
-    return session.scalar(
-        sa.select(TileRow.nodes).where(TileRow.level == level, TileRow.tile_index == index)
-    )
+    found = _read(session, _NODES, (level, index))
+    return found[0] if found else None
+
+
+def _read(session: Session, statement: str, parameters: tuple[int, ...]) -> list[bytes]:
+    """Return the only column of a statement; as text, since building it costs more than it does."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        statement = statement.replace("?", "%s")
+    return [row[0] for row in connection.exec_driver_sql(statement, parameters).fetchall()]
 
 
 def last_checkpoint(session: Session) -> CheckpointRow | None:
@@ -78,33 +67,49 @@ def cosignature_lines(session: Session, size: int) -> list[str]:
     )
 
 
+_LAST = "SELECT max(entry_index) FROM log_entries"
+_LEAVES = (
+    "SELECT leaf_hash FROM log_entries WHERE entry_index >= ? AND entry_index < ?"
+    " ORDER BY entry_index"
+)
+_ROOTS = (
+    "SELECT root FROM log_tiles WHERE level = ? AND tile_index >= ? AND tile_index < ?"
+    " ORDER BY tile_index"
+)
+_NODES = "SELECT nodes FROM log_tiles WHERE level = ? AND tile_index = ?"
+
+
 class StoredNodes:
     """The tree in the database, read a tile at a time; tiles read once are kept for the next."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._tiles: dict[tuple[int, int], bytes | None] = {}
+        self._size = log_size(session)
+        self._tiles: dict[tuple[int, int], bytes] = {}
         self._edges: dict[tuple[int, int], list[bytes]] = {}
 
     def node(self, height: int, index: int) -> bytes:
-        """Return the hash of a complete subtree (see `merkle.Nodes`)."""
+        """Return the hash of a complete subtree (see `merkle.Nodes`).
+
+        Raises:
+            LogResourceMissing: the log is too small to have it.
+        """
+        if (index + 1) << height > self._size:
+            raise LogResourceMissing(f"the log of {self._size} has no node {index} at {height}")
         level, inner = divmod(height, TILE_HEIGHT)
         tile, offset = divmod(index << inner, TILE_WIDTH)
-        nodes = self._complete(level, tile)
-        if nodes is not None:
+        if tile_width(level, tile, self._size) == TILE_WIDTH:
             # rows of 256, 128, 64 ... hashes: row `inner` starts after 512 - (512 >> inner)
             place = 2 * TILE_WIDTH - (2 * TILE_WIDTH >> inner) + (offset >> inner)
-            return nodes[place * HASH_SIZE : (place + 1) * HASH_SIZE]
-        hashes = self._edge(level, tile)[offset : offset + (1 << inner)]
-        if len(hashes) != 1 << inner:
-            raise IndexError(f"no node {index} at height {height}")
-        while len(hashes) > 1:
-            hashes = hash_level(hashes)
-        return hashes[0]
+            return self._complete(level, tile)[place * HASH_SIZE : (place + 1) * HASH_SIZE]
+        return root_of(self._edge(level, tile)[offset : offset + (1 << inner)])
 
-    def _complete(self, level: int, tile: int) -> bytes | None:
+    def _complete(self, level: int, tile: int) -> bytes:
         if (level, tile) not in self._tiles:
-            self._tiles[level, tile] = complete_tile(self._session, level, tile)
+            nodes = complete_tile(self._session, level, tile)
+            if nodes is None:
+                raise LogForked(f"the database lacks tile {tile} of level {level}; restore it")
+            self._tiles[level, tile] = nodes
         return self._tiles[level, tile]
 
     def _edge(self, level: int, tile: int) -> list[bytes]:
