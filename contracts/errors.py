@@ -79,3 +79,7 @@ class LoadRefused(ContractError):
     def __init__(self, message: str, verdict: Rejected | OutOfGas) -> None:
         super().__init__(message)
         self.verdict = verdict
+
+
+class PageInvalid(ContractError):
+    """A list was asked to go on from a cursor that it never gave."""

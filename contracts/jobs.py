@@ -1,0 +1,286 @@
+"""Gates in the background: jobs in a table, taken up again after a restart.
+
+A worker claims a job for a while and renews the claim as it goes; a job whose claim has run out
+(its worker was killed) is anybody's again. Each gate's attestation is stored as it comes, in a
+transaction of its own with its log entry, and is not made a second time under the same
+conditions. Several workers may run.
+"""
+
+import datetime as dt
+import hashlib
+import time
+from collections.abc import Callable, Collection
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from contracts import deployment, store
+from contracts.errors import ContractError, RuntimeUnknown
+from contracts.evidence import Attestation, Conditions, GateStatement, attest, tool_versions
+from contracts.gates.requirements import shipped_requirements
+from contracts.gates.subjects import Machines, NodeUnavailable, Recorded, Subject
+from contracts.gating import passed, run_gates
+from contracts.lifecycle import State
+from contracts.packages import Package, open_package
+from contracts.sandbox import runtime as runtimes
+from contracts.services import ContractServices
+from contracts.tables import EvidenceRow, GateJobRow, VersionRow
+from ledger.database import reading, writing
+from ledger.hashing import tagged_hash
+from ledger.log.sequencer import LogEntry, append
+from ledger.log.tiles import MAX_ENTRY
+from ledger.statements import read_envelope
+
+Clock = Callable[[], dt.datetime]
+
+CLAIM = dt.timedelta(minutes=2)
+"""How long a claim holds without being renewed."""
+
+RENEWAL = 1.0
+"""Seconds between two notes of progress."""
+
+MAX_ATTEMPTS = 5
+"""How often a job is begun before it is called broken."""
+
+EVIDENCE_KIND = "contract-evidence"
+
+
+class _Work(msgspec.Struct, frozen=True):
+    """What a worker needs of a claimed job, read in one transaction."""
+
+    row: VersionRow
+    package: Package
+    predecessor: Package | None
+    recorded: tuple[Recorded, ...]
+
+
+def run_pending_gates(
+    engine: Engine,
+    services: ContractServices,
+    clock: Clock,
+    *,
+    machines: Machines | None = None,
+    most: int | None = None,
+) -> int:
+    """Run the gates of waiting packages, one after the other; return how many jobs ended.
+
+    Args:
+        engine: the database.
+        services: keys and look-ups of this process.
+        clock: the time now, UTC.
+        machines: to use again; made and closed here if None.
+        most: stop after so many jobs; go on until none waits if None.
+    """
+    used = machines or Machines()
+    done = 0
+    try:
+        while most is None or done < most:
+            digest = claim(engine, clock())
+            if digest is None:
+                break
+            _run_one(engine, services, clock, used, digest)
+            done += 1
+    finally:
+        if machines is None:
+            used.close()
+    return done
+
+
+def claim(engine: Engine, at: dt.datetime) -> str | None:
+    """Claim the oldest job that nobody holds; return its package digest, or None."""
+    with writing(engine) as session:
+        free = sa.or_(
+            GateJobRow.status == "waiting",
+            sa.and_(GateJobRow.status == "running", GateJobRow.claimed_until <= at),
+        )
+        jobs = session.scalars(sa.select(GateJobRow).where(free).order_by(GateJobRow.queued_at))
+        for job in jobs.all():
+            if job.attempts >= MAX_ATTEMPTS:
+                job.status, job.claimed_until = "broken", None
+                continue
+            job.status = "running"
+            job.attempts += 1
+            job.claimed_until = at + CLAIM
+            return job.digest
+    return None
+
+
+def requeue(session: Session, name: str, version: str, at: dt.datetime) -> None:
+    """Let the gates of a draft run again, for instance after a new runtime was fetched."""
+    job = store.job_row(session, store.version_row(session, name, version).digest)
+    job.status, job.attempts, job.claimed_until, job.queued_at = "waiting", 0, None, at
+    session.flush()
+
+
+def _run_one(
+    engine: Engine, services: ContractServices, clock: Clock, machines: Machines, digest: str
+) -> None:
+    try:
+        work = _read(engine, services, digest)
+        subject, conditions = _subject(engine, services, clock, machines, work)
+        known = _known(engine, digest, conditions)
+        results = []
+        for result in run_gates(subject, known=known):
+            if result.gate not in known:
+                attestation = attest(result, conditions, services.signer)
+                _store(engine, digest, attestation, clock())
+            results.append(result)
+        failed = [result for result in results if not result.passed]
+        message = "; ".join(f"{result.gate}: {result.summary}" for result in failed)
+        _finish(engine, work, clock(), message, good=passed(subject, results))
+    except (NodeUnavailable, ContractError, OSError) as error:
+        _put_back(engine, digest, clock(), f"{type(error).__name__}: {error}")
+
+
+def _read(engine: Engine, services: ContractServices, digest: str) -> _Work:
+    with reading(engine) as session:
+        row = store.version_by_digest(session, digest)
+        package = open_package(store.package_row(session, digest).archive)
+        predecessor: Package | None = None
+        recorded: tuple[Recorded, ...] = ()
+        if row.base_digest is not None:
+            base = store.version_by_digest(session, row.base_digest)
+            predecessor = open_package(store.package_row(session, row.base_digest).archive)
+            recorded = tuple(services.recordings(session, base.name, base.version))
+        session.expunge(row)
+    return _Work(row, package, predecessor, recorded)
+
+
+def _subject(
+    engine: Engine, services: ContractServices, clock: Clock, machines: Machines, work: _Work
+) -> tuple[Subject, Conditions]:
+    runtime = runtimes.find(work.row.runtime, services.cache)
+    if runtime is None:
+        raise RuntimeUnknown(f"runtime {work.row.runtime} is not on this machine; fetch it first")
+    table, requirements = shipped_requirements()
+    subject = Subject(
+        package=work.package,
+        runtime=runtime,
+        machines=machines,
+        requirements=table.of(work.package.manifest.risk_class),
+        seed=seed_of(work.package.digest),
+        predecessor=work.predecessor,
+        history=lambda: iter(work.recorded),
+        progress=_Reporter(engine, work.package.digest, clock),
+    )
+    return subject, conditions_of(subject, requirements, work.recorded)
+
+
+def seed_of(digest: str) -> int:
+    """Return the seed for a package: it follows from the digest, so that all use the same."""
+    return int(digest.removeprefix("sha256:")[:8], 16)
+
+
+def conditions_of(
+    subject: Subject, requirements: str, recorded: Collection[Recorded]
+) -> Conditions:
+    """Return under what the gates of `subject` run."""
+    history = hashlib.sha256()
+    for each in recorded:
+        history.update(
+            f"{each.txid} {hashlib.sha256(each.transaction.encode()).hexdigest()}\n".encode()
+        )
+    manifest = subject.package.manifest
+    return Conditions(
+        package=subject.package.digest,
+        name=manifest.name,
+        version=manifest.version,
+        runtime=subject.runtime.id,
+        requirements=requirements,
+        risk_class=manifest.risk_class,
+        predecessor=None if subject.predecessor is None else subject.predecessor.digest,
+        history=f"sha256:{history.hexdigest()}" if recorded else None,
+        seed=subject.seed,
+    )
+
+
+def _known(engine: Engine, digest: str, conditions: Conditions) -> dict[str, GateStatement]:
+    """Return statements of gates that were run under these very conditions before."""
+    with reading(engine) as session:
+        rows = store.latest_evidence(session, digest)
+    known = {}
+    for gate, row in rows.items():
+        payload = read_envelope(row.envelope).payload_bytes()
+        statement = msgspec.json.decode(payload, type=GateStatement)
+        made = statement.predicate
+        same = all(
+            getattr(made, field) == getattr(conditions, field)
+            for field in ("runtime", "requirements", "predecessor", "history", "seed")
+        )
+        if same and made.tools == tool_versions():
+            known[gate] = statement
+    return known
+
+
+def _store(engine: Engine, digest: str, attestation: Attestation, at: dt.datetime) -> None:
+    predicate = attestation.statement.predicate
+    envelope = attestation.envelope
+    with writing(engine) as session:
+        session.add(
+            EvidenceRow(
+                digest=digest,
+                gate=predicate.gate,
+                passed=predicate.passed,
+                payload_digest=attestation.payload_digest,
+                envelope=envelope,
+                at=at,
+            )
+        )
+        append(session, [LogEntry(EVIDENCE_KIND, log_leaf(envelope))])
+
+
+def log_leaf(envelope: bytes) -> bytes:
+    """Return what the log keeps of an attestation: itself, or a commitment if it is too large."""
+    if len(envelope) <= MAX_ENTRY:
+        return envelope
+    commitment = tagged_hash("log/statement", envelope).hex()
+    return msgspec.json.encode(
+        {"sekisho": "statement/v1", "kind": EVIDENCE_KIND, "commitment": commitment}
+    )
+
+
+def _finish(engine: Engine, work: _Work, at: dt.datetime, message: str, *, good: bool) -> None:
+    with writing(engine) as session:
+        job = store.job_row(session, work.package.digest)
+        job.status = "passed" if good else "failed"
+        job.message = "every gate passed" if good else message
+        job.claimed_until = None
+        row = store.version_row(session, work.row.name, work.row.version)
+        if row.state != State.DRAFT:
+            return
+        if good:
+            deployment.gates_passed(session, row.name, row.version, at)
+        else:
+            deployment.gates_failed(session, row.name, row.version, at, message)
+
+
+def _put_back(engine: Engine, digest: str, at: dt.datetime, message: str) -> None:
+    with writing(engine) as session:
+        job = store.job_row(session, digest)
+        job.message = message
+        job.claimed_until = at + CLAIM
+        if job.attempts >= MAX_ATTEMPTS:
+            job.status, job.claimed_until = "broken", None
+
+
+class _Reporter:
+    """Writes progress into the job's row and renews the claim, at most once a second."""
+
+    def __init__(self, engine: Engine, digest: str, clock: Clock) -> None:
+        self._engine = engine
+        self._digest = digest
+        self._clock = clock
+        self._gate = ""
+        self._next = 0.0
+
+    def __call__(self, gate: str, done: int, total: int) -> None:
+        moment = time.monotonic()
+        if gate == self._gate and moment < self._next:
+            return
+        self._gate, self._next = gate, moment + RENEWAL
+        with writing(self._engine) as session:
+            job = store.job_row(session, self._digest)
+            job.gate, job.done, job.total = gate, done, total
+            job.claimed_until = self._clock() + CLAIM

@@ -1,0 +1,51 @@
+"""What the contract registry needs from the process that runs it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from contracts.gates.subjects import Recorded
+from ledger.statements import Opened, Signer
+from policies.actors import Actor
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+class Desk(Protocol):
+    """Opens statements: signature, certificate valid now, network, time, replay."""
+
+    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
+        """Return who says what in `raw`."""
+        ...
+
+
+Recordings = Callable[[Session, str, str], Collection[Recorded]]
+"""Returns the recorded transactions of one contract version (name, version), oldest first."""
+
+
+def no_recordings(_session: Session, _name: str, _version: str) -> Collection[Recorded]:
+    """Return nothing: what a registry without a ledger has recorded."""
+    return ()
+
+
+@dataclass(frozen=True)
+class ContractServices:
+    """What routes and the gate worker use.
+
+    Args:
+        desk: opens submissions.
+        runtimes: returns the ids of the runtimes that the network has registered.
+        signer: signs attestations with the network service key.
+        recordings: finds recorded transactions, for the replay gate.
+        cache: where runtimes are kept on this machine; the default folder if None.
+    """
+
+    desk: Desk
+    runtimes: Callable[[Session], Collection[str]]
+    signer: Signer
+    recordings: Recordings = field(default=no_recordings)
+    cache: Path | None = None

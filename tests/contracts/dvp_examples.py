@@ -1,0 +1,5 @@
+from typing import Any
+
+
+def examples() -> Any:
+    return {}, iter(())
