@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
+from cryptography import x509
 from sqlalchemy.engine import Engine
 
 from governance.access.store import spend
@@ -81,7 +82,8 @@ class Desk:
             if owner.member_id != statement.author:
                 raise AuthorMismatch(f"the key that signed is not {statement.author}'s")
             actor = member_actor(session, owner.member_id)
-        key = accept_public_key(owner.certificate.public_key())
+        certificate = x509.load_der_x509_certificate(owner.certificate)
+        key = accept_public_key(certificate.public_key())
         return actor, self._open_once(raw, envelope, statement, key, at)
 
     def open_with_own_key(
