@@ -47,6 +47,7 @@ _ALLOWED_CALLS = (
     "ftruncate",
     "futex",
     "getpid",
+    "getrusage",
     "gettid",
     "gettimeofday",
     "lseek",

@@ -18,7 +18,7 @@ class Limits(msgspec.Struct, frozen=True):
         transaction: bytes of a transaction's JSON in UTF-8.
     """
 
-    load_gas: int = 200_000_000
+    load_gas: int = 100_000_000
     gas_default: int = 50_000_000
     gas_maximum: int = 200_000_000
     memory: int = 96 << 20

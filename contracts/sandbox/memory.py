@@ -5,7 +5,9 @@ snapshot; what a call writes lands on private copies of pages. To go back, the p
 written are found and copied from the file, in one of two ways, best first:
 
 1. `PAGEMAP_SCAN` (Linux 6.7) lists exactly the written pages; each is copied back in place,
-   which is cheap because the pages stay mapped.
+   which is cheap because the pages stay mapped. A page becomes private only by a page fault of
+   the thread that writes it; while that thread's count of faults stands still, the list that
+   was found last is complete, and the scan is left out.
 2. `MADV_DONTNEED` drops every private page; the next access maps the file's page again.
 
 Where neither works a caller has to make a new instance for every call.
@@ -17,8 +19,10 @@ import fcntl
 import hashlib
 import mmap
 import os
+import resource
 import struct
 import sys
+import threading
 
 PAGE = mmap.PAGESIZE
 _PAGEMAP_SCAN = 0xC0606610  # _IOWR('f', 16, struct pm_scan_arg), include/uapi/linux/fs.h
@@ -71,10 +75,10 @@ class _Scanner:
 
     def __init__(self) -> None:
         self.descriptor = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-        self.regions = (ctypes.c_uint64 * (3 * _SCAN_REGIONS))()
 
     def written(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Return the written ranges as offsets from `start`, None when there are too many."""
+        regions = (ctypes.c_uint64 * (3 * _SCAN_REGIONS))()
         argument = bytearray(
             struct.pack(
                 "12Q",
@@ -83,7 +87,7 @@ class _Scanner:
                 start,
                 end,
                 0,  # where the walk ended, an answer
-                ctypes.addressof(self.regions),
+                ctypes.addressof(regions),
                 _SCAN_REGIONS,
                 0,  # no limit of pages
                 _PAGE_IS_FILE,  # inverted: private copies are not the file's pages
@@ -95,8 +99,14 @@ class _Scanner:
         count = fcntl.ioctl(self.descriptor, _PAGEMAP_SCAN, argument, True)
         if count >= _SCAN_REGIONS:
             return None
-        found = self.regions[: 3 * count]
+        found = regions[: 3 * count]
         return [(found[i] - start, found[i + 1] - start) for i in range(0, 3 * count, 3)]
+
+
+def _faults() -> tuple[int, int]:
+    """Return the calling thread and how many page faults it has had."""
+    usage = resource.getrusage(resource.RUSAGE_THREAD)
+    return threading.get_ident(), usage.ru_minflt + usage.ru_majflt
 
 
 class LinearMemory:
@@ -115,6 +125,8 @@ class LinearMemory:
         self._reserved = reserved
         self._reset = reset
         self._snapshot_size: int | None = None
+        self._known: list[tuple[int, int]] | None = None  # the written ranges, and when
+        self._known_at = (0, 0)  # they were found: the thread, its count of page faults
         self._shared = 0
         self._descriptor = os.memfd_create("sekisho-memory", os.MFD_CLOEXEC)
         os.ftruncate(self._descriptor, limit)
@@ -167,22 +179,35 @@ class LinearMemory:
         return [(0, self.size)]
 
     def _drop(self) -> None:
+        self._known = None
         if _libc.madvise(self.base, self.size, _MADV_DONTNEED):
             raise OSError(ctypes.get_errno(), "madvise(MADV_DONTNEED) failed")
 
     def reset(self) -> bool:
-        """Go back to the snapshot; false when the memory has grown and has to be given up."""
+        """Go back to the snapshot; false when the memory has grown and has to be given up.
+
+        The thread that resets has to be the one that wrote.
+        """
         if self.size != self._snapshot_size:
             return False
-        if self._reset is Reset.SCAN:
-            written = scanner().written(self.base, self.base + self.size)
-            if written is not None and sum(e - s for s, e in written) <= _COPY_LIMIT:
-                memory, saved = self._memory, self._saved
-                for start, end in written:
-                    memory[start:end] = saved[start:end]
-                return True
-        self._drop()
+        written = self._written() if self._reset is Reset.SCAN else None
+        if written is None:
+            self._drop()
+            return True
+        memory, saved = self._memory, self._saved
+        for start, end in written:
+            memory[start:end] = saved[start:end]
         return True
+
+    def _written(self) -> list[tuple[int, int]] | None:
+        """Return the written ranges, None when dropping them is the better way."""
+        faults = _faults()
+        if self._known is None or faults != self._known_at:
+            found = scanner().written(self.base, self.base + self.size)
+            few = found is not None and sum(e - s for s, e in found) <= _COPY_LIMIT
+            self._known = found if few else None
+            self._known_at = faults
+        return self._known
 
     def written(self) -> int:
         """Return how many bytes lie on private pages, to measure; needs `SCAN`."""
