@@ -3,12 +3,24 @@
 import datetime as dt
 import secrets
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from ledger.log.sequencer import LogEntry, append
 from ledger.statements import MAX_LIFETIME, Signer, Statement, sign_statement
+
+
+class Observer(Protocol):
+    """Is told, in the same transaction, what happened that nobody voted on.
+
+    It may refuse by raising: then nothing has happened.
+    """
+
+    def observe(self, session: Session, event: msgspec.Struct, at: dt.datetime) -> None:
+        """Take note of `event`, one of this module's or of `membership.statements`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,11 +31,13 @@ class Herald:
         network: the network's name.
         member_id: the platform administrator, in whose name the service key signs.
         signer: the service key.
+        observers: who is told of what nobody voted on.
     """
 
     network: str
     member_id: str
     signer: Signer
+    observers: tuple[Observer, ...] = ()
 
     def sign(self, kind: str, body: msgspec.Struct, at: dt.datetime) -> bytes:
         """Return a signed statement of `kind`."""
@@ -35,6 +49,11 @@ class Herald:
     def announce(self, session: Session, kind: str, body: msgspec.Struct, at: dt.datetime) -> int:
         """Sign a statement, append it to the log, and return its index."""
         return append(session, [LogEntry(kind, self.sign(kind, body, at))])[0]
+
+    def report(self, session: Session, event: msgspec.Struct, at: dt.datetime) -> None:
+        """Tell every observer of `event`."""
+        for observer in self.observers:
+            observer.observe(session, event, at)
 
 
 class CertificateIssued(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

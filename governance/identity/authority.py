@@ -24,8 +24,9 @@ from governance.errors import AuthorityUnfit, CertificateUnsound, IssuanceRefuse
 from governance.identity import store
 from governance.identity.announcements import CertificateIssued, CertificateRevoked, Herald
 from governance.identity.keystores import KeyStore
-from governance.identity.lint import lint_before_signing
+from governance.identity.lint import lint_before_signing, rehearse
 from governance.identity.profile import (
+    CertificateKind,
     CertificateOrder,
     Issuer,
     new_serial,
@@ -33,8 +34,8 @@ from governance.identity.profile import (
     signing_hash,
     tbs_digest,
 )
-from governance.identity.tables import AuthorityRow, CertificateRow, IssuanceRow, RevocationRow
 from governance.identity.revocation import Reason, revoke_key
+from governance.identity.tables import AuthorityRow, CertificateRow, IssuanceRow, RevocationRow
 from ledger.database import reading, writing
 from ledger.keys import key_id, load_public_key
 
@@ -210,7 +211,7 @@ def _sign(session: Session, authority: Authority, row: IssuanceRow) -> x509.Cert
         raise IssuanceRefused(f"issuance {row.id} is {row.state}, not reserved")
     issuer = authority.issuer(issuer_row)
     builder = _builder(row, issuer)
-    if tbs_digest(lint_before_signing(builder, issuer.key)) != row.tbs_digest:
+    if tbs_digest(rehearse(builder, issuer.key)) != row.tbs_digest:
         raise IssuanceRefused(f"issuance {row.id}: not what was reserved; nothing was signed")
     key = authority.keystore.private_key(issuer.name)
     return builder.sign(key, signing_hash(key))
@@ -250,8 +251,13 @@ def _store(
         )
     )
     row.state, row.finished_at = "stored", at
+    session.flush()
+    if order.kind is not CertificateKind.SERVICE:
+        authority.herald.report(session, body, at)
     if row.supersedes is not None:
-        revoke_key(session, authority.herald, row.supersedes, Reason.SUPERSEDED, at)
+        gone = revoke_key(session, authority.herald, row.supersedes, Reason.SUPERSEDED, at)
+        for event in gone:
+            authority.herald.report(session, event, at)
     return der
 
 

@@ -45,14 +45,19 @@ def lint_before_signing(
     Raises:
         CertificateUnsound: with every finding.
     """
-    key = _throw_away(_kind(issuer_key))
-    rehearsal = builder.sign(key, signing_hash(key))
+    rehearsal = rehearse(builder, issuer_key)
     faults = lint_certificate(rehearsal.public_bytes(serialization.Encoding.DER))
     if faults:
         raise CertificateUnsound(
             f"nothing was signed: {len(faults)} lint fault(s), first {faults[0]}", faults
         )
     return rehearsal
+
+
+def rehearse(builder: x509.CertificateBuilder, issuer_key: PublicKey) -> x509.Certificate:
+    """Return `builder` signed by a throw-away key of the issuer's kind: the same to-be-signed."""
+    key = _throw_away(_kind(issuer_key))
+    return builder.sign(key, signing_hash(key))
 
 
 def lint_certificate(der: bytes) -> tuple[Fault, ...]:

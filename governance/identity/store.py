@@ -9,6 +9,7 @@ from governance.identity.requests import KeyStanding
 from governance.identity.tables import (
     AuthorityRow,
     CertificateRow,
+    EnrolmentTokenRow,
     HoldRow,
     IssuanceRow,
     KeyRow,
@@ -118,4 +119,13 @@ def open_issuances(session: Session, member_id: str) -> list[IssuanceRow]:
                 IssuanceRow.state.in_(("approved", "reserved")),
             )
         )
+    )
+
+
+def void_tokens(session: Session, member_id: str, at: dt.datetime) -> None:
+    """Make a member's unused enrolment tokens worthless."""
+    session.execute(
+        sa.update(EnrolmentTokenRow)
+        .where(EnrolmentTokenRow.member_id == member_id, EnrolmentTokenRow.used_at.is_(None))
+        .values(used_at=at)
     )

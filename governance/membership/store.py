@@ -1,0 +1,345 @@
+"""Queries on applications, memberships and nodes; and which key may speak for whom."""
+
+import datetime as dt
+import time
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from governance.errors import ApplicationUnknown, MemberUnknown
+from governance.identity import store as identity
+from governance.identity.profile import CertificateKind
+from governance.membership.members import (
+    Change,
+    Membership,
+    Node,
+    NodeKind,
+    Role,
+    Roster,
+    Standing,
+    State,
+    name_key,
+    standing,
+)
+from governance.membership.tables import (
+    ApplicationRow,
+    MembershipEventRow,
+    MembershipRow,
+    NodeRow,
+)
+from ledger.database import reading
+from ledger.log.store import log_size
+from policies.actors import Actor
+
+KEY_CACHE_SECONDS = 0.5
+"""How long a looked-up key is believed: a revocation acts within a second in every process."""
+
+KEY_CACHE_SIZE = 10_000
+"""Keys that are kept; beyond that the cache starts anew."""
+
+
+class CertifiedKey(msgspec.Struct, frozen=True):
+    """A key that may speak now: for which member, at which node, by which certificate (DER)."""
+
+    member_id: str
+    node: str
+    serial: str
+    certificate: bytes
+    not_after: dt.datetime
+
+
+def find_member(session: Session, member_id: str) -> Membership | None:
+    """Return the organisation's newest membership, or None if it never had one."""
+    row = newest_row(session, member_id)
+    return None if row is None else _membership(row, nodes_of(session, member_id, row.number))
+
+
+def member(session: Session, member_id: str) -> Membership:
+    """Return the organisation's newest membership.
+
+    Raises:
+        MemberUnknown: it never had one.
+    """
+    found = find_member(session, member_id)
+    if found is None:
+        raise MemberUnknown(f"there is no member {member_id!r}")
+    return found
+
+
+def member_standing(session: Session, member_id: str) -> Standing:
+    """Return what the member may do now, its sponsor regarded; a stranger is former."""
+    found = find_member(session, member_id)
+    if found is None:
+        return Standing.FORMER
+    sponsor = find_member(session, found.sponsor_id) if found.sponsor_id else None
+    return standing(found, sponsor)
+
+
+def member_actor(session: Session, member_id: str) -> Actor:
+    """Return the actor that a member is now: without roles unless it and its sponsor are active."""
+    found = find_member(session, member_id)
+    if found is None or member_standing(session, member_id) is not Standing.ACTIVE:
+        return Actor(member_id)
+    return Actor(member_id, frozenset(found.roles), found.sponsor_id)
+
+
+def certified_key(session: Session, key_id: str, at: dt.datetime) -> CertifiedKey | None:
+    """Return for whom a key may speak: certified, unexpired, unrevoked, of an active member."""
+    found = known_key(session, key_id, at)
+    if found is None or member_standing(session, found.member_id) is not Standing.ACTIVE:
+        return None
+    return found
+
+
+def known_key(session: Session, key_id: str, at: dt.datetime) -> CertifiedKey | None:
+    """Return whose key it is, the member perhaps suspended: to let it read its own past."""
+    row = identity.valid_by_key(session, key_id, at)
+    if row is None or row.kind == CertificateKind.SERVICE:
+        return None
+    if member_standing(session, row.member_id) is Standing.FORMER:
+        return None
+    return CertifiedKey(row.member_id, row.node, row.serial, row.der, row.not_after)
+
+
+class KeyCache:
+    """`certified_key` for many calls a second; believes an answer for half a second."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._found: dict[str, tuple[float, CertifiedKey | None]] = {}
+
+    def certified_key(self, key_id: str, at: dt.datetime) -> CertifiedKey | None:
+        """Return what `certified_key` returned at most half a second ago."""
+        now = time.monotonic()
+        kept = self._found.get(key_id)
+        if kept is None or now - kept[0] > KEY_CACHE_SECONDS:
+            with reading(self._engine) as session:
+                kept = (now, certified_key(session, key_id, at))
+            if len(self._found) >= KEY_CACHE_SIZE:
+                self._found = {}
+            self._found[key_id] = kept
+        found = kept[1]
+        return found if found is not None and at < found.not_after else None
+
+
+def newest_row(session: Session, member_id: str) -> MembershipRow | None:
+    """Return the row of the organisation's newest membership."""
+    return session.scalars(
+        sa.select(MembershipRow)
+        .where(MembershipRow.member_id == member_id)
+        .order_by(MembershipRow.number.desc())
+        .limit(1)
+    ).first()
+
+
+def nodes_of(session: Session, member_id: str, number: int) -> tuple[Node, ...]:
+    """Return the nodes that a membership runs, by name."""
+    rows = session.scalars(
+        sa.select(NodeRow)
+        .where(
+            NodeRow.member_id == member_id,
+            NodeRow.number == number,
+            NodeRow.removed_at.is_(None),
+        )
+        .order_by(NodeRow.name)
+    )
+    return tuple(Node(row.name, NodeKind(row.kind), row.address) for row in rows)
+
+
+def sponsored_by(session: Session, sponsor_id: str) -> list[str]:
+    """Return the members that act through `sponsor_id`, sorted."""
+    rows = session.scalars(
+        sa.select(MembershipRow.member_id)
+        .where(MembershipRow.sponsor_id == sponsor_id, MembershipRow.state.in_(_PRESENT))
+        .order_by(MembershipRow.member_id)
+    )
+    return list(rows)
+
+
+def members_named(session: Session, key: str) -> list[str]:
+    """Return the members that are or were known under a legal name (`members.name_key`)."""
+    query = sa.select(MembershipRow.member_id).where(MembershipRow.name_key == key)
+    return list(session.scalars(query.distinct()))
+
+
+def members_after(session: Session, cursor: str, limit: int) -> list[Membership]:
+    """Return up to `limit` organisations' newest memberships with ids after `cursor`."""
+    newest = (
+        sa.select(MembershipRow.member_id, sa.func.max(MembershipRow.number).label("number"))
+        .where(MembershipRow.member_id > cursor)
+        .group_by(MembershipRow.member_id)
+        .order_by(MembershipRow.member_id)
+        .limit(limit)
+        .subquery()
+    )
+    on = (MembershipRow.member_id == newest.c.member_id) & (MembershipRow.number == newest.c.number)
+    rows = session.scalars(
+        sa.select(MembershipRow).join(newest, on).order_by(MembershipRow.member_id)
+    ).all()
+    return [_membership(row, nodes_of(session, row.member_id, row.number)) for row in rows]
+
+
+def application(session: Session, application_id: str) -> ApplicationRow:
+    """Return an application.
+
+    Raises:
+        ApplicationUnknown: there is none with this id.
+    """
+    row = session.get(ApplicationRow, application_id)
+    if row is None:
+        raise ApplicationUnknown(f"there is no application {application_id!r}")
+    return row
+
+
+def open_application(session: Session, member_id: str) -> ApplicationRow | None:
+    """Return the organisation's open application."""
+    return session.scalars(
+        sa.select(ApplicationRow).where(
+            ApplicationRow.member_id == member_id, ApplicationRow.state == "applied"
+        )
+    ).first()
+
+
+def roster(session: Session, wanted: Membership) -> Roster:
+    """Return what the registry knows that bears on an application for `wanted`."""
+    key = name_key(wanted.legal_name)
+    open_ones = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(ApplicationRow)
+        .where(
+            ApplicationRow.state == "applied",
+            (ApplicationRow.member_id == wanted.member_id) | (ApplicationRow.name_key == key),
+        )
+    )
+    return Roster(
+        same_id=find_member(session, wanted.member_id),
+        same_name=tuple(member(session, found) for found in members_named(session, key)),
+        open_applications=open_ones or 0,
+        sponsor=find_member(session, wanted.sponsor_id) if wanted.sponsor_id else None,
+    )
+
+
+def keep(session: Session, after: Membership, event: Change | None, at: dt.datetime) -> None:
+    """Write a membership as it is after `event`, with its history entry."""
+    row = newest_row(session, after.member_id)
+    if row is None or row.number != after.number:
+        raise MemberUnknown(f"{after.member_id} has no membership {after.number}")
+    row.legal_name, row.name_key = after.legal_name, name_key(after.legal_name)
+    row.state, row.roles = after.state, _roles_text(after.roles)
+    row.sponsor_id, row.changed_at = after.sponsor_id, at
+    row.reason = getattr(event, "reason", row.reason)
+    _keep_nodes(session, after, at)
+    record(session, after, event, at)
+
+
+def create(
+    session: Session, first: Membership, application_id: str | None, at: dt.datetime
+) -> None:
+    """Write a new membership with its nodes and history entry."""
+    session.add(
+        MembershipRow(
+            member_id=first.member_id,
+            number=first.number,
+            legal_name=first.legal_name,
+            name_key=name_key(first.legal_name),
+            state=first.state,
+            roles=_roles_text(first.roles),
+            sponsor_id=first.sponsor_id,
+            reason=None,
+            application_id=application_id,
+            since=at,
+            changed_at=at,
+        )
+    )
+    session.flush()
+    _keep_nodes(session, first, at)
+    record(session, first, None, at)
+
+
+def record(session: Session, after: Membership, event: Change | None, at: dt.datetime) -> None:
+    """Add a history entry; `log_index` is the size of the log when it happened."""
+    said = b'{"type":"admitted"}' if event is None else msgspec.json.encode(event)
+    session.add(
+        MembershipEventRow(
+            member_id=after.member_id,
+            number=after.number,
+            at=at,
+            event=said.decode(),
+            membership=msgspec.json.encode(after, order="deterministic"),
+            log_index=log_size(session),
+        )
+    )
+    session.flush()
+
+
+def member_as_of(session: Session, member_id: str, at: dt.datetime) -> Membership | None:
+    """Return the membership as it was at a time, or None if there was none yet."""
+    row = session.scalars(
+        sa.select(MembershipEventRow)
+        .where(MembershipEventRow.member_id == member_id, MembershipEventRow.at <= at)
+        .order_by(MembershipEventRow.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else msgspec.json.decode(row.membership, type=Membership)
+
+
+def history(session: Session, member_id: str) -> list[MembershipEventRow]:
+    """Return what happened to the organisation's memberships, oldest first."""
+    rows = session.scalars(
+        sa.select(MembershipEventRow)
+        .where(MembershipEventRow.member_id == member_id)
+        .order_by(MembershipEventRow.id)
+    )
+    return list(rows)
+
+
+_PRESENT = (State.ACTIVE, State.SUSPENDED)
+
+
+def _membership(row: MembershipRow, nodes: tuple[Node, ...]) -> Membership:
+    return Membership(
+        member_id=row.member_id,
+        number=row.number,
+        legal_name=row.legal_name,
+        state=State(row.state),
+        roles=frozenset(Role(role) for role in row.roles.split()),
+        nodes=nodes,
+        sponsor_id=row.sponsor_id,
+    )
+
+
+def _roles_text(roles: frozenset[Role]) -> str:
+    return " ".join(sorted(roles))
+
+
+def _keep_nodes(session: Session, after: Membership, at: dt.datetime) -> None:
+    present = nodes_of(session, after.member_id, after.number)
+    for node in after.nodes:
+        if node not in present:
+            session.add(
+                NodeRow(
+                    member_id=after.member_id,
+                    name=node.name,
+                    added_at=at,
+                    number=after.number,
+                    kind=node.kind,
+                    address=node.address,
+                    hosted_key=None,
+                    removed_at=None,
+                )
+            )
+    for node in present:
+        if node not in after.nodes:
+            session.execute(
+                sa.update(NodeRow)
+                .where(
+                    NodeRow.member_id == after.member_id,
+                    NodeRow.number == after.number,
+                    NodeRow.name == node.name,
+                    NodeRow.removed_at.is_(None),
+                )
+                .values(removed_at=at)
+            )
+    session.flush()
