@@ -185,3 +185,7 @@ class DatasetInvalid(GovernanceError):
 
 class AnchorsInvalid(GovernanceError):
     """What this member pinned of the network cannot be read."""
+
+
+class RecoveryRefused(GovernanceError):
+    """There is no recovery to ask for, or none that was asked for with this key."""
