@@ -1,0 +1,88 @@
+"""Programs for the compiler, the parser, and for everything that reads text."""
+
+_COMPILE = (
+    "import json\nb = json.__builtins__\nb = b if isinstance(b, dict) else vars(b)\n"
+    "compile = b['compile']\nexec = b['exec']\neval = b['eval']\n"
+)
+
+
+def _compiled(expression: str) -> str:
+    return _COMPILE + f"compile({expression}, 'x', 'exec')"
+
+
+PROGRAMS = {
+    "round brackets": _compiled("'(' * 100000 + ')' * 100000"),
+    "square brackets": _compiled("'[' * 100000"),
+    "curly brackets": _compiled("'{' * 200000"),
+    "calls": _compiled("'f' + '()' * 100000"),
+    "attributes": _compiled("'a' + '.a' * 100000"),
+    "subscripts": _compiled("'a' + '[0]' * 100000"),
+    "minus signs": _compiled("'-' * 100000 + '1'"),
+    "not": _compiled("'not ' * 100000 + '1'"),
+    "tilde": _compiled("'~' * 200000 + '1'"),
+    "sum": _compiled("'1' + '+1' * 100000"),
+    "powers": _compiled("'1' + '**1' * 50000"),
+    "comparisons": _compiled("'1' + '<1' * 100000"),
+    "conditional": _compiled("'1 if 1 else ' * 50000 + '1'"),
+    "lambda": _compiled("'lambda:' * 100000 + '1'"),
+    "await": _compiled("'await ' * 100000 + '1'"),
+    "yield": _compiled("'(yield ' * 50000"),
+    "star": _compiled("'*' * 100000 + 'a'"),
+    "folded power": _compiled("'9**9**9**9'"),
+    "folded repetition": _compiled("'\"a\" * 999999999'"),
+    "folded shift": _compiled("'1 << 999999999'"),
+    "folded tuple": _compiled("'((1,) * 99999) * 99999'"),
+    "long integer": _compiled("'9' * 500000"),
+    "long hexadecimal": _compiled("'0x' + 'f' * 3000000"),
+    "long name": _compiled("'a' * 5000000"),
+    "long text": _compiled("'\"' + 'a' * 5000000 + '\"'"),
+    "joined texts": _compiled("'\"a\"' * 200000"),
+    "nested f-strings": _compiled("'f\"{' * 300 + '1' + '}\"' * 300"),
+    "f-string format": _compiled("'f\"' + '{a:' * 5000"),
+    "many statements": _compiled("'a=1;' * 200000"),
+    "many names": _compiled("','.join('a%d' % i for i in range(100000))"),
+    "nested blocks": _compiled("''.join(' ' * i + 'if 1:\\n' for i in range(2000))"),
+    "nested functions": _compiled("''.join(' ' * i + 'def f():\\n' for i in range(90)) + ' ' * 90 + '0'"),
+    "nested loops": _compiled("''.join(' ' * i + 'for a in b:\\n' for i in range(90)) + ' ' * 90 + '0'"),
+    "nested try": _compiled("''.join(' ' * i + 'try:\\n' for i in range(90))"),
+    "nested comprehensions": _compiled("'[' * 150 + 'a' + ' for a in b]' * 150"),
+    "pattern matching": _compiled("'match a:\\n case ' + '[' * 50000"),
+    "alternatives": _compiled("'match a:\\n case ' + '|'.join('1' * 50000) + ': 0'"),
+    "decorators": _compiled("'@a\\n' * 100000 + 'def f(): 0'"),
+    "many arguments": _compiled("'def f(' + ','.join('a%d' % i for i in range(70000)) + '): 0'"),
+    "keyword arguments": _compiled("'f(' + ','.join('a%d=1' % i for i in range(70000)) + ')'"),
+    "line continuation": _compiled("'\\\\\\n' * 300000 + '1'"),
+    "tabs and spaces": _compiled("'if 1:\\n\\t0\\n        0\\n'"),
+    "a null character": _compiled("'a\\0b'"),
+    "form feeds": _compiled("'\\f' * 1000000 + '1'"),
+    "coding that lies": _COMPILE + "compile(b'# coding: utf-7\\n+AAo-', 'x', 'exec')",
+    "unknown coding": _COMPILE + "compile(b'# coding: ' + b'z' * 100000, 'x', 'exec')",
+    "surrogates": _COMPILE + "compile('\\ud800 = 1', 'x', 'exec')",
+    "syntax tree by hand": (
+        _COMPILE + "ast = b['__import__']('ast')\nn = ast.Constant(1)\n"
+        "for _ in range(100000):\n    n = ast.UnaryOp(ast.USub(), n)\n"
+        "compile(ast.fix_missing_locations(ast.Expression(n)), 'x', 'eval')"
+    ),
+    "syntax tree with a lie": (
+        _COMPILE + "ast = b['__import__']('ast')\n"
+        "compile(ast.Module([ast.Expr(ast.Constant(ast.Load))], []), 'x', 'exec')"
+    ),
+    "marshalled code": (
+        _COMPILE + "m = b['__import__']('marshal')\nexec(m.loads(b'\\xe3' + bytes(200)))"
+    ),
+    "exec that execs": _COMPILE + "s = 'exec(s)'\nexec(s, {'s': s, 'exec': exec})",
+    "pickle": (
+        _COMPILE + "b['__import__']('pickle').loads(b\"cos\\nsystem\\n(S'touch {canary}'\\ntR.\")"
+    ),
+    "decimal text": "import decimal\ndecimal.Decimal('1e' + '9' * 1000000)",
+    "integer text": "int('9' * 5000000)",
+    "integer text without limit": (
+        "import json\njson.codecs.sys.set_int_max_str_digits(0)\nint('9' * 1000000)"
+    ),
+    "date text": "import datetime\ndatetime.datetime.fromisoformat('2' * 1000000)",
+    "format text": "('{0.' + 'a.' * 100000 + '}').format(1)",
+    "format nested": "'{:{}{}{}}'.format(1, *['{' * 1000] * 3)",
+    "base64 text": "import base64\nbase64.b64decode('=' * 5000000)",
+    "number in JSON": "import json\njson.loads('1' * 5000000)",
+    "exponent in JSON": "import json\njson.loads('1e' + '9' * 1000000, parse_float=__import__('decimal').Decimal)",
+}
