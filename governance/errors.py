@@ -189,3 +189,7 @@ class AnchorsInvalid(GovernanceError):
 
 class RecoveryRefused(GovernanceError):
     """There is no recovery to ask for, or none that was asked for with this key."""
+
+
+class LoadFailed(GovernanceError):
+    """The instructions could not all be committed."""

@@ -119,6 +119,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         governance.DatasetInvalid,
         governance.FolderInvalid,
         governance.KeyExists,
+        governance.LoadFailed,
         governance.KeyStoreUnusable,
         governance.KeyUnknown,
         governance.NetworkMapUntrusted,

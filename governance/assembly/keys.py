@@ -48,7 +48,10 @@ def open_keys(settings: Settings) -> ServiceKeys:
     master = SecretMasterKey.open(settings.keys_dir / "master.json", secret)
     if not settings.pkcs11_module:
         return ServiceKeys(files, files, master, secret)
-    from governance.identity.tokens import Pkcs11KeyStore, Token  # the extra `sekisho[hsm]`
+    from governance.identity.tokens import (  # noqa: PLC0415 - the extra `sekisho[hsm]`
+        Pkcs11KeyStore,
+        Token,
+    )
 
     pin = Path(settings.pkcs11_pin_file).read_text(encoding="utf-8").strip()
     token = Token(settings.pkcs11_module, settings.pkcs11_token, pin)

@@ -47,9 +47,7 @@ class MemberFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.member = msgspec.json.decode(
-                (path / "member.json").read_bytes(), type=MemberFile
-            )
+            self.member = msgspec.json.decode((path / "member.json").read_bytes(), type=MemberFile)
         except (OSError, msgspec.MsgspecError) as error:
             raise FolderInvalid(
                 f"{path} is not a member's folder ({error}); make one with `sekisho member keys`"
