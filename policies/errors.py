@@ -36,3 +36,11 @@ class Denied(PolicyError):
 
 class RulesMalformed(PolicyError):
     """The text is not a rule set; its faults say where and why."""
+
+
+class StatementsMalformed(PolicyError):
+    """The text is not a list of statements about rules; its faults say where and why."""
+
+
+class MatrixMalformed(PolicyError):
+    """The table is not a responsibility matrix; its faults say where and why."""
