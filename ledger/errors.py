@@ -171,12 +171,20 @@ class StateSpent(LedgerError):
     """A token was consumed before."""
 
 
+class QuantityTooLarge(LedgerError):
+    """A right would have more units than can be counted."""
+
+
 class TradeRepeated(LedgerError):
     """The creator has used this trade id before."""
 
 
 class TradeNotCancellable(LedgerError):
     """No trade that is still in force is reversed exactly by this cancellation."""
+
+
+class ForeignParameters(LedgerError):
+    """The transaction is made for another network, notary or version of the parameters."""
 
 
 class OutsideTimeWindow(LedgerError):

@@ -1,0 +1,266 @@
+"""The only reader of ledger rows: a decision goes in, rows that it admits come out, masked.
+
+Each predicate of each arm becomes one branch: the first keys past the cursor, in order, by one
+index; the branches are united, and the page is cut from what they give. What a row shows follows
+from the arms that admit it, by CASE; the clearest wins. Lists can be filtered only by fields that
+are clear in every arm, and their order is one that hidden rows cannot change.
+
+A tripwire on the engine refuses every statement on a protected table that lacks the stamp.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from ledger.errors import CursorInvalid, FieldNotComparable, GatewayBypassed
+from ledger.pseudonyms import Pseudonyms
+from ledger.scopes import Column, View
+from policies.compilation import Decision, Grant
+from policies.rules import Effect
+
+STAMP: dict[str, Any] = {"sekisho_ledger": True}
+"""Execution options of the statements that may touch protected tables."""
+
+MAX_PAGE = 500
+"""Rows in the longest page."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One row as a viewer sees it.
+
+    Args:
+        fields: the fields shown, a pseudonym where the rules say so; what is hidden is missing.
+        extra: columns for the use case, not yet fit to be shown.
+        effects: how each field of the resource is shown in this row.
+    """
+
+    fields: Mapping[str, Any]
+    extra: Mapping[str, Any]
+    effects: Mapping[str, Effect]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Rows in order, and the cursor of what follows, if anything does."""
+
+    rows: tuple[Seen, ...]
+    next: str | None
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who looks, and what the rules decided about it."""
+
+    member_id: str
+    decision: Decision
+
+
+class Gateway:
+    """Reads ledger rows for members.
+
+    Args:
+        pseudonyms: makes pseudonyms and cursors.
+    """
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
+
+    def page(
+        self,
+        session: Session,
+        view: View,
+        viewer: Viewer,
+        *,
+        where: Mapping[str, Any] | None = None,
+        cursor: str | None = None,
+        limit: int = MAX_PAGE,
+    ) -> Page:
+        """Return the rows of `view` that the decision admits, from `cursor` on.
+
+        Args:
+            session: where to read.
+            view: which rows.
+            viewer: who looks.
+            where: fields and the values that they must have.
+            cursor: as an earlier page gave it.
+            limit: rows at most, up to `MAX_PAGE`.
+
+        Raises:
+            FieldNotComparable: `where` names a field that is not clear in every arm.
+            CursorInvalid: the cursor was not given out for this list.
+        """
+        limit = max(1, min(limit, MAX_PAGE))
+        filters = _filters(view, viewer.decision, where or {})
+        after = self._after(session, view, viewer, cursor)
+        query = compile_page(view, viewer, [*filters, *after], limit + 1)
+        found = session.execute(query, execution_options=STAMP).mappings().all()
+        rows = tuple(self._seen(view, viewer, row) for row in found[:limit])
+        more = None
+        if len(found) > limit:
+            last = found[limit - 1]
+            key = [_plain(last[f"name_{i}"]) for i in range(len(view.names))]
+            more = self._pseudonyms.cursor(viewer.member_id, view.resource, key)
+        return Page(rows, more)
+
+    def pseudonym(self, viewer: Viewer, txid: bytes, value: str) -> str:
+        """Return the name under which the viewer sees `value` in a transaction."""
+        return self._pseudonyms.name(viewer.member_id, txid, value)
+
+    def _after(
+        self, session: Session, view: View, viewer: Viewer, cursor: str | None
+    ) -> list[sa.ColumnElement[bool]]:
+        if cursor is None:
+            return []
+        name = self._pseudonyms.open_cursor(viewer.member_id, view.resource, cursor)
+        key: Sequence[Any] = [_sqlish(part, c) for part, c in zip(name, view.names, strict=True)]
+        if view.names != view.key:
+            same = [c == part for c, part in zip(view.names, key, strict=True)]
+            query = sa.select(*view.key).select_from(view.source).where(*same)
+            found = session.execute(query, execution_options=STAMP).first()
+            if found is None:
+                raise CursorInvalid("the row that the cursor names is gone; begin again")
+            key = tuple(found)
+        left, right = sa.tuple_(*view.key), sa.tuple_(*(sa.literal(k) for k in key))
+        if len(view.key) == 1:
+            left, right = view.key[0], sa.literal(key[0])  # type: ignore[assignment] # one column
+        return [left < right if view.descending else left > right]
+
+    def _seen(self, view: View, viewer: Viewer, row: Mapping[Any, Any]) -> Seen:
+        fields: dict[str, Any] = {}
+        effects: dict[str, Effect] = {}
+        for name in view.fields:
+            effect = _EFFECTS[row[f"effect_{name}"]]
+            value = row[f"field_{name}"]
+            if effect is Effect.PSEUDONYM:
+                if isinstance(value, str) and "scope" in row:
+                    value = self._pseudonyms.name(viewer.member_id, row["scope"], value)
+                else:
+                    effect = Effect.HIDDEN
+            effects[name] = effect
+            if effect is not Effect.HIDDEN:
+                fields[name] = value
+        extra = {name: row[f"extra_{name}"] for name in view.extra}
+        return Seen(fields, extra, effects)
+
+
+_EFFECTS = {2: Effect.CLEAR, 1: Effect.PSEUDONYM, 0: Effect.HIDDEN}
+
+
+def compile_page(
+    view: View, viewer: Viewer, conditions: Sequence[sa.ColumnElement[bool]], limit: int
+) -> sa.Select[*tuple[Any, ...]]:
+    """Return the statement of one page."""
+    admitted = [
+        (grant, [predicate(viewer.member_id) for predicate in view.arms.get(grant.arm, ())])
+        for grant in viewer.decision.grants
+    ]
+    predicates = [predicate for _, arm in admitted for predicate in arm]
+    order = [column.desc() if view.descending else column.asc() for column in view.key]
+    shown = [column for name in view.fields for column in _shown(view, name, admitted)]
+    columns = [
+        *shown,
+        *(column.label(f"name_{i}") for i, column in enumerate(view.names)),
+        *(column.label(f"extra_{name}") for name, column in view.extra.items()),
+    ]
+    if (scope := view.fields.get("transfer_txid")) is not None:
+        columns.append(scope.label("scope"))
+    query = sa.select(*columns).order_by(*order).limit(limit)
+    if len(predicates) <= 1:
+        only = predicates or [sa.false()]
+        return query.select_from(view.source).where(*only, *conditions)
+    united = _unite(view, predicates, conditions, order, limit)
+    same = [column == united.c[f"key_{i}"] for i, column in enumerate(view.key)]
+    return query.select_from(sa.join(view.source, united, sa.and_(*same)))
+
+
+def _unite(
+    view: View,
+    predicates: Sequence[sa.ColumnElement[bool]],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    order: Sequence[sa.UnaryExpression[Any]],
+    limit: int,
+) -> sa.Subquery:
+    """Return the keys of the rows that any predicate admits, at most `limit` of each."""
+    keys = [column.label(f"key_{i}") for i, column in enumerate(view.key)]
+    branches = [
+        sa.select(*keys)
+        .select_from(view.source)
+        .where(predicate, *conditions)
+        .order_by(*order)
+        .limit(limit)
+        .subquery()
+        for predicate in predicates
+    ]
+    return sa.union(*(sa.select(branch) for branch in branches)).subquery()
+
+
+def _shown(
+    view: View, name: str, admitted: Sequence[tuple[Grant, list[sa.ColumnElement[bool]]]]
+) -> tuple[Column, Column]:
+    """Return a field's value and how it is shown (2 clear, 1 pseudonym, 0 hidden), row by row."""
+    column = view.fields[name]
+    by_effect: dict[Effect, list[sa.ColumnElement[bool]]] = {effect: [] for effect in Effect}
+    for grant, predicates in admitted:
+        by_effect[grant.fields.get(name, Effect.HIDDEN)] += predicates
+    whens = [
+        (sa.or_(*by_effect[effect]), effect)
+        for effect in (Effect.CLEAR, Effect.PSEUDONYM)
+        if by_effect[effect]
+    ]
+    held = [effect for effect in Effect if by_effect[effect]]
+    value: Column = column
+    level: Column
+    if len(held) == 1:
+        level = sa.literal(held[0].clarity)
+        if held[0] is Effect.HIDDEN:
+            value = sa.null()
+    else:
+        level = sa.case(*((test, sa.literal(effect.clarity)) for test, effect in whens), else_=0)
+        value = sa.case(*((test, column) for test, _ in whens), else_=sa.null())
+    return value.label(f"field_{name}"), level.label(f"effect_{name}")
+
+
+def _filters(
+    view: View, decision: Decision, where: Mapping[str, Any]
+) -> list[sa.ColumnElement[bool]]:
+    for name in where:
+        if name not in decision.clear_fields or name not in view.fields:
+            raise FieldNotComparable(
+                f"{view.resource} cannot be filtered by {name}: it is not clear in every row"
+            )
+    return [view.fields[name] == value for name, value in where.items()]
+
+
+def _plain(value: Any) -> str | int:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _sqlish(part: str | int, column: Column) -> Any:
+    is_bytes = isinstance(column.type, sa.LargeBinary)
+    return bytes.fromhex(part) if is_bytes and isinstance(part, str) else part
+
+
+def guard(engine: Engine, tables: Sequence[str]) -> None:
+    """Refuse, from now on, every statement of `engine` that names one of `tables` unstamped.
+
+    The text that goes to the database is what is looked at: Core, ORM, `text()` and driver SQL,
+    lazy loads and refreshes alike. Schema changes use an engine of their own.
+    """
+    named = re.compile(r"\b(" + "|".join(map(re.escape, tables)) + r")\b", re.IGNORECASE)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def refuse(
+        _connection: sa.Connection,
+        _cursor: Any,
+        statement: str,
+        _parameters: Any,
+        context: Any,
+        _many: bool,  # noqa: FBT001 - SQLAlchemy's signature
+    ) -> None:
+        options = context.execution_options if context is not None else {}
+        if not options.get("sekisho_ledger") and (match := named.search(statement)):
+            raise GatewayBypassed(f"{match[1]} is read and written through the ledger alone")

@@ -1,0 +1,340 @@
+"""What each arm of a scope admits, row by row, as SQL: one index for each predicate.
+
+`policies` knows arms by name; here each becomes a predicate over the rows of a resource. An arm
+with several predicates becomes several branches of a UNION, never an OR: an OR walks past hidden
+rows, which costs time and shows in the timing.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from ledger.tables import (
+    AccountKeyRow,
+    ChangeRow,
+    CustodyRow,
+    HoldingRow,
+    NullifierRow,
+    RightRow,
+    SessionRow,
+    TransferControlRow,
+    TransferRow,
+    UnspentRow,
+)
+
+Column = sa.ColumnElement[Any]
+Predicate = Callable[[str], sa.ColumnElement[bool]]
+"""From the viewer's member id to what the arm admits."""
+
+
+class View(msgspec.Struct, frozen=True):
+    """The rows of a resource as members may see them.
+
+    Args:
+        resource: its name in `policies.resources`.
+        source: what to select from.
+        fields: the resource's fields; a field without a column is never shown.
+        arms: the predicates of each arm; a row is admitted if one of an arm's holds.
+        key: the columns that order the rows, unique together.
+        names: the columns by which a cursor names a row: visible ones, which may be the key.
+        descending: whether lists begin with the highest key.
+        extra: columns that the use case needs besides, never shown as they are.
+    """
+
+    resource: str
+    source: sa.FromClause
+    fields: Mapping[str, Column]
+    arms: Mapping[str, tuple[Predicate, ...]]
+    key: tuple[Column, ...]
+    names: tuple[Column, ...]
+    descending: bool = False
+    extra: Mapping[str, Column] = MappingProxyType({})
+
+
+def _is(*columns: Any) -> tuple[Predicate, ...]:
+    return tuple(lambda member, column=column: column == member for column in columns)
+
+
+def _everything(_member: str) -> sa.ColumnElement[bool]:
+    return sa.true()
+
+
+def _fields(table: Any, *names: str, **renamed: Any) -> Mapping[str, Column]:
+    return MappingProxyType({**{name: getattr(table, name) for name in names}, **renamed})
+
+
+_T, _U, _R = TransferRow.__table__.c, UnspentRow.__table__.c, RightRow.__table__.c
+_H, _C, _K = HoldingRow.__table__.c, CustodyRow.__table__.c, AccountKeyRow.__table__.c
+_G, _N = ChangeRow.__table__.c, NullifierRow.__table__.c
+_S, _L = SessionRow.__table__.c, TransferControlRow.__table__.c
+
+_TRANSFER_FIELDS = _fields(
+    _T,
+    "transfer_txid",
+    "trade_id",
+    "token_txid",
+    "transfer_creator_id",
+    "beneficial_right_id",
+    "from_investor_id",
+    "to_investor_id",
+    "quantity",
+    "settlement_date",
+    "transfer_type",
+    "cancels_trade_id",
+    "registered_at",
+    "registered_by",
+    "terms",
+)
+_TRANSFER_ARMS = {
+    "own_register": _is(_T.registrar),
+    "managed_customers.from": _is(_T.from_custodian),
+    "managed_customers.to": _is(_T.to_custodian),
+    "own_customers.from": _is(_T.from_holder),
+    "own_customers.to": _is(_T.to_holder),
+    "own_products": _is(_T.fundraiser, _T.asset_manager),
+    "everything": (_everything,),
+}
+
+TRANSFERS = View(
+    "transfer",
+    TransferRow.__table__,
+    _TRANSFER_FIELDS,
+    _TRANSFER_ARMS,
+    (_T.row_id,),
+    (_T.transfer_txid, _T.command_index),
+    descending=True,
+    extra={"command_index": _T.command_index},
+)
+
+TRANSACTIONS = View(
+    "transaction",
+    TransferRow.__table__,
+    _fields(_T, txid=_T.transfer_txid),
+    {
+        "own_register": _TRANSFER_ARMS["own_register"],
+        "managed_customers": _is(_T.from_custodian, _T.to_custodian),
+        "own_customers": _is(_T.from_holder, _T.to_holder),
+        "own_products": _TRANSFER_ARMS["own_products"],
+        "everything": (_everything,),
+    },
+    (_T.row_id,),
+    (_T.transfer_txid, _T.command_index),
+    extra={
+        "command_index": _T.command_index,
+        **{
+            name: getattr(_T, name)
+            for name in (
+                "beneficial_right_id",
+                "registrar",
+                "fundraiser",
+                "asset_manager",
+                "from_investor_id",
+                "to_investor_id",
+                "from_custodian",
+                "to_custodian",
+                "from_holder",
+                "to_holder",
+            )
+        },
+    },
+)
+
+TOKENS = View(
+    "token",
+    UnspentRow.__table__,
+    _fields(
+        _U,
+        "token_txid",
+        "quantity",
+        "investor_id",
+        "issuer_info",
+        "token_id",
+        terms=_U.component,
+    ),
+    {
+        "own_register": _is(_U.registrar),
+        "managed_customers": _is(_U.custodian),
+        "own_customers": _is(_U.holder),
+        "own_products": _is(_U.fundraiser, _U.asset_manager),
+        "everything": (_everything,),
+    },
+    (_U.row_id,),
+    (_U.token_txid, _U.output_index),
+    extra={"output_index": _U.output_index, "component": _U.component, "nonce": _U.nonce},
+)
+
+_RIGHT_ARMS = {
+    "own_register": _is(_R.registrar),
+    "own_products": _is(_R.fundraiser, _R.asset_manager),
+    "everything": (_everything,),
+}
+_RIGHT_KEY = (_R.beneficial_right_id,)
+
+RIGHTS = View(
+    "beneficial_right",
+    RightRow.__table__,
+    _fields(
+        _R,
+        "beneficial_right_id",
+        "beneficial_right_name",
+        "beneficial_right_type",
+        "established_quantity",
+        "established_on",
+        "record_date_1",
+        "record_date_2",
+        "redemption_date",
+        registrar_id=_R.registrar,
+        fundraiser_id=_R.fundraiser,
+        asset_manager_id=_R.asset_manager,
+    ),
+    _RIGHT_ARMS,
+    _RIGHT_KEY,
+    _RIGHT_KEY,
+)
+
+REGISTERS = View(
+    "register",
+    RightRow.__table__,
+    _fields(_R, "beneficial_right_id"),
+    _RIGHT_ARMS,
+    _RIGHT_KEY,
+    _RIGHT_KEY,
+    extra={"registrar": _R.registrar, "outstanding": _R.outstanding_quantity},
+)
+
+CONTROLS = View(
+    "transfer_control",
+    sa.join(
+        TransferControlRow.__table__,
+        RightRow.__table__,
+        _L.transfer_control_id == _R.transfer_control_id,
+    ),
+    _fields(
+        _L,
+        "transfer_control_id",
+        "transfer_allowed",
+        beneficial_right_id=_R.beneficial_right_id,
+    ),
+    {"own_register": _is(_L.registrar), "everything": (_everything,)},
+    (_L.transfer_control_id, _R.beneficial_right_id),
+    (_L.transfer_control_id, _R.beneficial_right_id),
+)
+
+SESSIONS = View(
+    "market_session",
+    SessionRow.__table__,
+    _fields(_S, "session_status", changed_at=_S.set_at),
+    {"everything": (_everything,)},
+    (_S.log_index,),
+    (_S.log_index,),
+    descending=True,
+)
+
+CUSTODY = View(
+    "custody",
+    CustodyRow.__table__,
+    _fields(
+        _C,
+        "investor_id",
+        "valid_from",
+        "valid_until",
+        custody_holder_id=_C.holder,
+        custodian_id=_C.custodian,
+    ),
+    {
+        "managed_customers": _is(_C.custodian),
+        "own_customers": _is(_C.holder),
+        "everything": (_everything,),
+    },
+    (_C.investor_id, _C.from_index),
+    (_C.investor_id, _C.from_index),
+)
+
+
+def _holds_of(registrar: str) -> sa.ColumnElement[bool]:
+    held = sa.select(_H.investor_id).where(
+        _R.beneficial_right_id == _H.beneficial_right_id, _R.registrar == registrar
+    )
+    return _K.investor_id.in_(held)
+
+
+ACCOUNT_KEYS = View(
+    "account_key",
+    AccountKeyRow.__table__,
+    _fields(_K, "investor_id", "public_key"),
+    {
+        "own_register": (_holds_of,),
+        "managed_customers": _is(_K.custodian),
+        "own_customers": _is(_K.holder),
+        "everything": (_everything,),
+    },
+    (_K.investor_id, _K.from_index),
+    (_K.investor_id, _K.from_index),
+    extra={"valid_from": _K.valid_from, "valid_until": _K.valid_until},
+)
+
+HOLDINGS = View(
+    "holding",
+    sa.join(
+        HoldingRow.__table__, RightRow.__table__, _R.beneficial_right_id == _H.beneficial_right_id
+    ).join(
+        CustodyRow.__table__, sa.and_(_C.investor_id == _H.investor_id, _C.until_index.is_(None))
+    ),
+    _fields(_H, "beneficial_right_id", "investor_id", "quantity", as_of=_R.effective_at),
+    {
+        "own_register": _is(_R.registrar),
+        "managed_customers": _is(_C.custodian),
+        "own_customers": _is(_C.holder),
+        "own_products": _is(_R.fundraiser, _R.asset_manager),
+        "everything": (_everything,),
+    },
+    (_H.investor_id, _H.beneficial_right_id),
+    (_H.investor_id, _H.beneficial_right_id),
+)
+
+CHANGES = View(
+    "holding",
+    sa.join(
+        ChangeRow.__table__, RightRow.__table__, _R.beneficial_right_id == _G.beneficial_right_id
+    ).join(
+        CustodyRow.__table__,
+        sa.and_(
+            _C.investor_id == _G.investor_id,
+            _C.from_index < _G.log_index,
+            sa.or_(_C.until_index.is_(None), _C.until_index > _G.log_index),
+        ),
+    ),
+    _fields(_G, "beneficial_right_id", "investor_id", "quantity", as_of=_G.effective_at),
+    HOLDINGS.arms,
+    (_G.log_index, _G.beneficial_right_id, _G.change),
+    (_G.log_index, _G.beneficial_right_id, _G.change),
+    extra={"delta": _G.delta, "log_index": _G.log_index},
+)
+
+UNIQUENESS = View(
+    "uniqueness",
+    NullifierRow.__table__,
+    _fields(_N, "txid", "nullifier", recorded_at=_N.attested_at),
+    {"uniqueness_only": (_everything,), "everything": (_everything,)},
+    (_N.nullifier,),
+    (_N.nullifier,),
+)
+
+VIEWS = (
+    TRANSFERS,
+    TRANSACTIONS,
+    TOKENS,
+    RIGHTS,
+    REGISTERS,
+    CONTROLS,
+    SESSIONS,
+    CUSTODY,
+    ACCOUNT_KEYS,
+    HOLDINGS,
+    CHANGES,
+    UNIQUENESS,
+)
+"""Every view on rows that a scope admits."""
