@@ -31,6 +31,7 @@ DEEP_STACK = 512 << 20  # bytes of native stack of a thread that calls WebAssemb
 _NEVER = 1 << 40  # ticks
 _ASYNC_STACK_MARGIN = 1 << 20  # bytes; wasmtime wants the async stack larger than the wasm stack
 _INSTANTIATION_GAS = 1_000_000_000  # nothing of a contract runs while an instance is made
+_ANSWER_LIMIT = 8 << 10  # bytes; an honest answer has a code, a line and 1,000 characters
 _CAUSES = (
     ("all fuel consumed by WebAssembly", "fuel"),
     ("wasm trap: interrupt", "deadline"),
@@ -237,7 +238,8 @@ class Body:
         if error:  # type: ignore[truthy-bool] # a null pointer is false
             raise Trapped(_cause(error))
         held = result.of.string
-        answer = ctypes.string_at(held.data, held.size) if held.size else b""
+        size = min(held.size, _ANSWER_LIMIT)
+        answer = ctypes.string_at(held.data, size) if size else b""
         ffi.wasm_byte_vec_delete(ctypes.byref(held))
         return Usage(answer.decode(errors="replace"), gas - store.get_fuel())
 

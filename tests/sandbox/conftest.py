@@ -84,7 +84,7 @@ from contracts.author import Rejected, Transaction
 def verify(tx: Transaction) -> None:
     for token in (*tx.inputs, *tx.outputs):
         if token.quantity <= 0:
-            raise Rejected("E_QUANTITY", f"{token.token_id}: {token.quantity}, expected more than 0")
+            raise Rejected("E_QUANTITY", f"{token.quantity} is not more than 0")
     consumed = sum(token.quantity for token in tx.inputs)
     made = sum(token.quantity for token in tx.outputs)
     if consumed != made:

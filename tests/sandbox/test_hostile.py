@@ -36,9 +36,7 @@ def honest_verdict(pool: Pool) -> Accepted:
 
 
 @pytest.mark.parametrize(("place", "program"), CASES)
-def test_no_harm(
-    pool: Pool, honest_verdict: Accepted, tmp_path: Path, place: str, program: str
-):
+def test_no_harm(pool: Pool, honest_verdict: Accepted, tmp_path: Path, place: str, program: str):
     canary = tmp_path / "canary"
     contract = Sandboxed(PLACES[place](program.replace("{canary}", str(canary))))
     took, verdicts = [], set()

@@ -23,10 +23,16 @@ PROGRAMS = {
     "to decimal digits": "while True:\n    str(10 ** 4200)",
     "from hexadecimal": "while True:\n    int('f' * 1000000, 16)",
     "decimal power": (
-        "import decimal\ndecimal.getcontext().prec = 10**6\ndecimal.Decimal(2) ** decimal.Decimal('0.5')"
+        "import decimal\ndecimal.getcontext().prec = 10**6\n"
+        "decimal.Decimal(2) ** decimal.Decimal('0.5')"
     ),
-    "decimal exponential": "import decimal\ndecimal.getcontext().prec = 99999\ndecimal.Decimal(9).exp()",
-    "fractions": "import fractions\nx = fractions.Fraction(1, 3)\nwhile True:\n    x += fractions.Fraction(1, 7) * x",
+    "decimal exponential": (
+        "import decimal\ndecimal.getcontext().prec = 99999\ndecimal.Decimal(9).exp()"
+    ),
+    "fractions": (
+        "import fractions\nx = fractions.Fraction(1, 3)\nwhile True:\n"
+        "    x += fractions.Fraction(1, 7) * x"
+    ),
     "backtracking": "import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')",
     "backtracking alternatives": "import re\nre.match(r'(a|a)*$', 'a' * 60 + 'b')",
     "nested quantifiers": "import re\nre.search(r'(x+x+)+y', 'x' * 60)",
@@ -40,18 +46,29 @@ PROGRAMS = {
     "compare bytes": "x = bytes(16 << 20)\ny = bytes(16 << 20)\nwhile True:\n    x == y",
     "fill": "while True:\n    bytearray(16 << 20)",
     "colliding hashes": (
-        "class K:\n    def __hash__(self):\n        return 1\n    def __eq__(self, o):\n        return False\n"
+        "class K:\n    def __hash__(self):\n        return 1\n    def __eq__(self, o):\n"
+        "        return False\n"
         "d = {}\nwhile True:\n    d[K()] = 1"
     ),
     "permutations": "import itertools\nsum(1 for _ in itertools.permutations(range(20)))",
     "exceptions": "while True:\n    try:\n        1 / 0\n    except Exception:\n        pass",
     "swallow everything": (
-        "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass"
+        "while True:\n    try:\n        while True:\n            pass\n"
+        "    except BaseException:\n        pass"
     ),
-    "finally that goes on": "while True:\n    try:\n        raise SystemExit\n    finally:\n        continue",
+    "finally that goes on": (
+        "while True:\n    try:\n        raise SystemExit\n    finally:\n        continue"
+    ),
     "comparison that calls": (
-        "class L:\n    def __lt__(self, o):\n        return True\nsorted([L() for _ in range(10**6)])"
+        "class L:\n    def __lt__(self, o):\n        return True\n"
+        "sorted([L() for _ in range(10**6)])"
     ),
-    "metaclass": "class M(type):\n    def __new__(c, *a):\n        while True:\n            pass\nclass A(metaclass=M):\n    pass",
-    "deep copy": "import copy\nx = [list(range(1000)) for _ in range(100)]\nwhile True:\n    copy.deepcopy(x)",
+    "metaclass": (
+        "class M(type):\n    def __new__(c, *a):\n        while True:\n            pass\n"
+        "class A(metaclass=M):\n    pass"
+    ),
+    "deep copy": (
+        "import copy\nx = [list(range(1000)) for _ in range(100)]\nwhile True:\n"
+        "    copy.deepcopy(x)"
+    ),
 }

@@ -60,12 +60,12 @@ PROGRAMS = {
     ),
     "patched exception": (
         "from contracts.author import Rejected\n"
-        "Rejected.__init__ = lambda s, *a: s.__dict__.update(code='\\x1b[2J', message='\\x00\\x1b')\n"
+        "Rejected.__init__ = lambda s, *a: s.__dict__.update(code='\\x1b[2J',"
+        " message='\\x00\\x1b')\n"
         "raise Rejected('E', 'x')"
     ),
     "code object by hand": (
-        "def f(): pass\n"
-        "f.__code__ = f.__code__.replace(co_code=b'\\xff\\xff' * 40)\nf()"
+        "def f(): pass\nf.__code__ = f.__code__.replace(co_code=b'\\xff\\xff' * 40)\nf()"
     ),
     "stack underflow by bytecode": (
         "def f(): pass\n"
@@ -75,7 +75,9 @@ PROGRAMS = {
         "def f(): return 1\n"
         "c = f.__code__\nf.__code__ = c.replace(co_consts=(), co_names=(), co_varnames=())\nf()"
     ),
-    "message that shouts at the terminal": "raise ValueError('\\x1b]0;owned\\x07\\x1b[31m\\u202e' * 99)",
+    "message that shouts at the terminal": (
+        "raise ValueError('\\x1b]0;owned\\x07\\x1b[31m\\u202e' * 99)"
+    ),
     "an exception that cannot be shown": (
         "class E(Exception):\n    def __str__(self):\n        raise SystemExit\nraise E()"
     ),

@@ -29,19 +29,30 @@ PROGRAMS = {
     "many classes": "c = []\nwhile True:\n    c.append(type('C', (), {str(len(c)): 1}))",
     "many functions": "f = []\nwhile True:\n    f.append(lambda x=len(f): x)",
     "many exceptions": (
-        "e = None\nwhile True:\n    try:\n        raise ValueError(e)\n    except ValueError as n:\n        e = n"
+        "e = None\nwhile True:\n    try:\n        raise ValueError(e)\n"
+        "    except ValueError as n:\n        e = n"
     ),
-    "cache": "import functools\n@functools.cache\ndef f(i):\n    return bytes(10000)\ni = 0\nwhile True:\n    i += 1\n    f(i)",
-    "deque": "import collections\nd = collections.deque()\nwhile True:\n    d.append(bytearray(100000))",
+    "cache": (
+        "import functools\n@functools.cache\ndef f(i):\n    return bytes(10000)\ni = 0\n"
+        "while True:\n    i += 1\n    f(i)"
+    ),
+    "deque": (
+        "import collections\nd = collections.deque()\nwhile True:\n    d.append(bytearray(100000))"
+    ),
     "counter": "import collections, itertools\ncollections.Counter(itertools.count())",
     "tee": "import itertools\na, b = itertools.tee(itertools.count())\nfor _ in a:\n    pass",
     "product": "import itertools\nitertools.product(range(10**7), repeat=50)",
-    "interned": "import json\ns = json.codecs.sys\nfor i in iter(int, 1):\n    s.intern('x' * 100 + str(id(i)))",
+    "interned": (
+        "import json\ns = json.codecs.sys\nfor i in iter(int, 1):\n"
+        "    s.intern('x' * 100 + str(id(i)))"
+    ),
     "catch and ask again": (
-        "x = []\nwhile True:\n    try:\n        x.append(bytearray(8 << 20))\n    except MemoryError:\n        x.append(1)"
+        "x = []\nwhile True:\n    try:\n        x.append(bytearray(8 << 20))\n"
+        "    except MemoryError:\n        x.append(1)"
     ),
     "fill to the brim then refuse": (
-        "x = []\ntry:\n    while True:\n        x.append(bytearray(1 << 16))\nexcept MemoryError:\n    pass\nraise ValueError('full')"
+        "x = []\ntry:\n    while True:\n        x.append(bytearray(1 << 16))\n"
+        "except MemoryError:\n    pass\nraise ValueError('full')"
     ),
     "growth and release": "while True:\n    x = bytearray(64 << 20)\n    del x",
     "huge message": "raise ValueError('A' * (20 << 20))",

@@ -42,8 +42,12 @@ PROGRAMS = {
     "many statements": _compiled("'a=1;' * 200000"),
     "many names": _compiled("','.join('a%d' % i for i in range(100000))"),
     "nested blocks": _compiled("''.join(' ' * i + 'if 1:\\n' for i in range(2000))"),
-    "nested functions": _compiled("''.join(' ' * i + 'def f():\\n' for i in range(90)) + ' ' * 90 + '0'"),
-    "nested loops": _compiled("''.join(' ' * i + 'for a in b:\\n' for i in range(90)) + ' ' * 90 + '0'"),
+    "nested functions": _compiled(
+        "''.join(' ' * i + 'def f():\\n' for i in range(90)) + ' ' * 90 + '0'"
+    ),
+    "nested loops": _compiled(
+        "''.join(' ' * i + 'for a in b:\\n' for i in range(90)) + ' ' * 90 + '0'"
+    ),
     "nested try": _compiled("''.join(' ' * i + 'try:\\n' for i in range(90))"),
     "nested comprehensions": _compiled("'[' * 150 + 'a' + ' for a in b]' * 150"),
     "pattern matching": _compiled("'match a:\\n case ' + '[' * 50000"),
@@ -84,5 +88,7 @@ PROGRAMS = {
     "format nested": "'{:{}{}{}}'.format(1, *['{' * 1000] * 3)",
     "base64 text": "import base64\nbase64.b64decode('=' * 5000000)",
     "number in JSON": "import json\njson.loads('1' * 5000000)",
-    "exponent in JSON": "import json\njson.loads('1e' + '9' * 1000000, parse_float=__import__('decimal').Decimal)",
+    "exponent in JSON": (
+        "import json\njson.loads('1e' + '9' * 1000000, parse_float=__import__('decimal').Decimal)"
+    ),
 }
