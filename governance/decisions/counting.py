@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from governance.decisions import folding
 from governance.decisions.proposing import check_open
-from governance.decisions.recording import DecisionServices, accept, settle
+from governance.decisions.recording import accept, settle
+from governance.decisions.services import DecisionServices
 from governance.decisions.statements import VOTE, Vote
 from governance.decisions.store import proposal_row
 from governance.decisions.voting import Status

@@ -95,6 +95,18 @@ class MembershipEffects(Protocol):
 class ContractEffects(Protocol):
     """Kept by the contract registry; `activate` and `thaw` come by time, not by vote."""
 
+    def proposed(
+        self, session: Session, action: ApproveContract, proposal: str, at: dt.datetime
+    ) -> None:
+        """Note that a proposal to approve the version was opened."""
+        ...
+
+    def not_approved(
+        self, session: Session, action: ApproveContract, reason: str, decided: Decided
+    ) -> None:
+        """Note that the proposal was rejected, voided or withdrawn, or expired."""
+        ...
+
     def approve(self, session: Session, action: ApproveContract, decided: Decided) -> None:
         """Do what `ApproveContract` says."""
         ...

@@ -69,12 +69,13 @@ class Due(msgspec.Struct, frozen=True):
     """What must happen next: what is said, the network after it, and the actions applied.
 
     `applied` holds what the tables are to follow: the proposal's actions, or the declined
-    applications of an admission that failed.
+    applications of an admission that failed; `refused` the actions of a proposal that failed.
     """
 
     body: Decision | Elapsed | NetworkParameters
     after: NetworkState
     applied: tuple[Action, ...] = ()
+    refused: tuple[Action, ...] = ()
 
 
 def found(genesis: Genesis, at: dt.datetime) -> NetworkState:
@@ -286,7 +287,8 @@ def _conclude(
         dropped=outcome.dropped,
         state=after.digest(),
     )
-    return Due(decision, after, applied)
+    refused = () if status is Status.APPROVED else proposal.actions
+    return Due(decision, after, applied, refused)
 
 
 def _open(state: NetworkState, proposal_id: str) -> OpenProposal:

@@ -9,7 +9,8 @@ from governance.decisions import folding
 from governance.decisions.actions import KINDS
 from governance.decisions.network import ROLES, NetworkState
 from governance.decisions.parameters import NetworkParameters
-from governance.decisions.recording import DecisionServices, settle
+from governance.decisions.recording import settle
+from governance.decisions.services import DecisionServices
 from governance.decisions.statements import GENESIS, Genesis
 from governance.decisions.store import found_state, founded
 from governance.decisions.voting_rules import VotingRules, read_voting_rules, shipped_text

@@ -6,9 +6,10 @@ import secrets
 from sqlalchemy.orm import Session
 
 from governance.decisions import folding
-from governance.decisions.actions import Admit, AdoptRuleSet, binding_names
+from governance.decisions.actions import Admit, AdoptRuleSet, ApproveContract, binding_names
 from governance.decisions.network import NetworkState, bindings
-from governance.decisions.recording import DecisionServices, accept, record_facts, settle
+from governance.decisions.recording import accept, record_facts, settle
+from governance.decisions.services import DecisionServices
 from governance.decisions.statements import (
     PROPOSAL,
     WITHDRAWAL,
@@ -174,5 +175,8 @@ def _open(
             envelope=opened.envelope,
         ),
     )
+    for action in proposal.actions:
+        if isinstance(action, ApproveContract):
+            services.effects.contracts.proposed(session, action, proposal.id, moment)
     settle(session, services, at)
     return proposal.id

@@ -8,14 +8,15 @@ happen between a decision and its application.
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from governance.decisions import facts, folding
-from governance.decisions.effects import Decided, Effects, perform, perform_elapsed
+from governance.decisions.actions import ApproveContract
+from governance.decisions.effects import Decided, perform, perform_elapsed
 from governance.decisions.network import NetworkState
 from governance.decisions.parameters import NetworkParameters
+from governance.decisions.services import DecisionServices
 from governance.decisions.statements import (
     DECISION,
     FACT,
@@ -32,22 +33,8 @@ from governance.decisions.store import (
     load_state,
     save_state,
 )
-from governance.identity.announcements import Herald
 from ledger.hashing import content_digest
 from ledger.log.sequencer import LogEntry, append
-
-
-@dataclass(frozen=True)
-class DecisionServices:
-    """What decisions need of the process.
-
-    Args:
-        herald: says what the service says, with the network's service key.
-        effects: what applied decisions do to the tables.
-    """
-
-    herald: Herald
-    effects: Effects
 
 
 def settle(session: Session, services: DecisionServices, at: dt.datetime) -> NetworkState:
@@ -109,6 +96,10 @@ def _take(session: Session, services: DecisionServices, step: folding.Due, at: d
         case Decision() as decision:
             index = _close(session, services, decision, at)
             decided = Decided(decision.proposal, at, _approvers(decision))
+            for action in step.refused:
+                if isinstance(action, ApproveContract):
+                    reason = f"{decision.outcome}: {'; '.join(decision.reasons)}"
+                    services.effects.contracts.not_approved(session, action, reason, decided)
             for action in step.applied:
                 perform(session, services.effects, action, decided)
         case NetworkParameters() as parameters:

@@ -1,5 +1,7 @@
 """From nothing to decided: admissions, contracts, parameters, rules."""
 
+import msgspec
+
 from governance.decisions.actions import (
     AdoptRuleSet,
     ApproveContract,
@@ -8,7 +10,6 @@ from governance.decisions.actions import (
 )
 from governance.decisions.network import ContractStatus, MemberStatus
 from governance.decisions.voting import Status
-import msgspec
 from tests.decisions.world import DAY, World
 
 

@@ -17,8 +17,9 @@ from governance.decisions.effects import Decided, Effects
 from governance.decisions.genesis import first_parameters, found_network, shipped_voting_rules
 from governance.decisions.network import NetworkState, bindings
 from governance.decisions.proposing import deposit, propose, propose_admission, withdraw
-from governance.decisions.recording import DecisionServices, record_facts, settle
+from governance.decisions.recording import record_facts, settle
 from governance.decisions.replay import Replay, replay
+from governance.decisions.services import DecisionServices
 from governance.decisions.statements import (
     DECISION,
     ApplicationReceived,
@@ -38,7 +39,7 @@ from governance.decisions.voting import Status
 from governance.identity.announcements import Herald
 from ledger.database import reading, writing
 from ledger.hashing import content_digest
-from ledger.keys import SoftwareSigner, public_bytes
+from ledger.keys import SoftwareSigner, key_id, public_bytes
 from ledger.log.store import log_size, read_entries
 from ledger.statements import (
     Opened,
@@ -106,9 +107,11 @@ class World:
         self.notebook = Notebook()
         self.keys: dict[str, SoftwareSigner] = {"platform": new_key()}
         self.service = new_key()
+        self.signers = [self.keys["platform"], self.service]
         self.services = DecisionServices(
             Herald(NETWORK, "platform", self.service),
             Effects(self.notebook, self.notebook, self.notebook),  # type: ignore[arg-type]  # it takes any call
+            self,
         )
         self.founded_by = self._found()
 
@@ -156,6 +159,7 @@ class World:
 
     def certify(self, member: str, days: int | None = None) -> None:
         self.keys[member] = new_key()
+        self.signers.append(self.keys[member])
         end = self.at + (self.days if days is None else days) * DAY
         serial = secrets.token_hex(8)
         self.report(CertificateIssued(member, serial, spki(self.keys[member]), self.at, end))
@@ -182,7 +186,7 @@ class World:
             now = bindings(self.state())
             names = [name for action in actions for name in binding_names(action)]
             binds = {name: now.get(name, "gone") for name in names}
-        opened = self.open(
+        opened = self.read(
             self.sign(author, "proposal", Proposal(actions, binds, reason)), Proposal
         )
         return self.submit_proposal(opened)
@@ -196,7 +200,7 @@ class World:
         self, author: str, role: str, proposal: str, *, approve: bool = True, reason: str = ""
     ) -> Status:
         body = Vote(proposal, role, approve, reason)
-        return self.submit_vote(self.open(self.sign(author, "vote", body), Vote))
+        return self.submit_vote(self.read(self.sign(author, "vote", body), Vote))
 
     def submit_vote(self, opened: Opened[Vote]) -> Status:
         with writing(self.engine) as session:
@@ -207,7 +211,7 @@ class World:
         signed = self.sign(author, "withdrawal", Withdrawal(proposal, "second thoughts"))
         with writing(self.engine) as session:
             actor = self.actor(session, author)
-            opened = self.open(signed, Withdrawal)
+            opened = self.read(signed, Withdrawal)
             withdraw(session, self.services, rules(), actor, opened, self.at)
 
     def deposit(self, author: str, text: bytes) -> str:
@@ -244,16 +248,19 @@ class World:
         statement = Statement(secrets.token_hex(16), NETWORK, author, at, at + DAY, body)
         return sign_statement(kind, statement, key or self.keys[author])
 
-    def open(self, data: bytes, body: type[Body]) -> Opened[Body]:
+    def read(self, data: bytes, body: type[Body]) -> Opened[Body]:
+        """Open a statement as the edge does, with the keys that this world knows."""
         envelope = read_envelope(data)
         statement = read_statement(envelope, envelope.kind, body)
         wanted = envelope.signatures[0].keyid
-        from ledger.keys import key_id
+        signer = next(k for k in self.signers if key_id(k.public_key()) == wanted)
+        return open_statement(envelope, data, statement, signer.public_key())
 
-        for signer in (*self.keys.values(), self.service):
-            if key_id(signer.public_key()) == wanted:
-                return open_statement(envelope, data, statement, signer.public_key())
-        raise AssertionError("signed with a key that this world does not have")
+    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
+        opened = self.read(raw, body)
+        assert opened.kind == kind
+        with reading(self.engine) as session:
+            return self.actor(session, opened.statement.author), opened
 
     def actor(self, session: Session, member_id: str) -> Actor:
         member = load_state(session).members.get(member_id)
