@@ -68,3 +68,27 @@ class CosignatureRow(Base):
     witness: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     line: Mapped[str] = mapped_column(sa.Text)
     cosigned_at: Mapped[dt.datetime]
+
+
+class WitnessHeadRow(Base):
+    """The latest checkpoint that this witness cosigned for one log; moved on by check-and-set."""
+
+    __tablename__ = "witness_heads"
+
+    origin: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    size: Mapped[int]
+    root: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
+    note: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    cosigned_at: Mapped[dt.datetime]
+
+
+class SplitViewRow(Base):
+    """Proof that a log signed two histories: two notes, as this witness received them."""
+
+    __tablename__ = "witness_split_views"
+    __table_args__ = {"info": {APPEND_ONLY: True}}  # noqa: RUF012 - SQLAlchemy reads it as is
+
+    id: Mapped[int] = mapped_column(Position, primary_key=True)
+    origin: Mapped[str] = mapped_column(sa.String(255))
+    evidence: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    found_at: Mapped[dt.datetime]
