@@ -1,6 +1,6 @@
 """Rules compiled once into a table: a decision is a dictionary look-up, whatever their number."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -50,6 +50,19 @@ class Decision(msgspec.Struct, frozen=True):
     def arms(self) -> tuple[str, ...]:
         """The arms that admit rows."""
         return tuple(grant.arm for grant in self.grants)
+
+    def shown(self, admitted: Collection[str]) -> Mapping[str, Effect]:
+        """Return how each field of a row is shown that these arms admit: the clearest of them.
+
+        Empty when none of them is granted: the row does not exist for the actor.
+        """
+        shown: dict[str, Effect] = {}
+        for grant in self.grants:
+            if grant.arm in admitted:
+                for field, effect in grant.fields.items():
+                    if field not in shown or effect.clarity > shown[field].clarity:
+                        shown[field] = effect
+        return shown
 
     @property
     def clear_fields(self) -> frozenset[str]:

@@ -105,6 +105,7 @@ class World:
         sort, self.members = z3.EnumSort("Member", names, ctx=self.context)
         self.viewer = self.members[0]
         self.parties = {party: z3.Const(party, sort) for party in PARTIES}
+        self._answers: dict[tuple[str, frozenset[str]], Mapping[str, str] | None] = {}
 
     def admits(self, arm: str) -> Any:
         """Return that the arm admits the row to the viewer."""
@@ -112,10 +113,19 @@ class World:
             return z3.BoolVal(True, ctx=self.context)
         return z3.Or([self.parties[party] == self.viewer for party in RELATIONS[arm]])
 
-    def find(self, *conditions: Any) -> Mapping[str, str] | None:
-        """Return the parties of a row that meets all conditions, or None if there can be none."""
+    def escape(self, arm: str, exceptions: frozenset[str]) -> Mapping[str, str] | None:
+        """Return the parties of a row that `arm` admits and none of `exceptions` does.
+
+        None: there is no such row. Each question is solved once.
+        """
+        question = (arm, exceptions)
+        if question not in self._answers:
+            self._answers[question] = self._solve(arm, exceptions)
+        return self._answers[question]
+
+    def _solve(self, arm: str, exceptions: frozenset[str]) -> Mapping[str, str] | None:
         solver = z3.Solver(ctx=self.context)
-        solver.add(*conditions)
+        solver.add(self.admits(arm), *(z3.Not(self.admits(name)) for name in sorted(exceptions)))
         if solver.check() != z3.sat:
             return None
         model = solver.model()
@@ -134,8 +144,7 @@ def _refute(
         if place.action in reached:
             continue
         resource = resources[place.action.partition(":")[0]]
-        allowed = _excepted(rules, world, statement, resource, place)
-        row = world.find(world.admits(place.arm), z3.Not(allowed))
+        row = world.escape(place.arm, _excepted(rules, statement, resource, place))
         if row is not None:
             reached.add(place.action)
             yield _counterexample(rules, statement, place, cells[place], row)
@@ -153,18 +162,17 @@ def _forbidden(cells: Mapping[Place, str], statement: Never) -> Iterator[Place]:
 
 
 def _excepted(
-    rules: CompiledRules, world: World, statement: Never, resource: Resource, place: Place
-) -> Any:
-    """Return that one of the statement's exceptions covers the row for the role of `place`."""
+    rules: CompiledRules, statement: Never, resource: Resource, place: Place
+) -> frozenset[str]:
+    """Return the arms through which the statement lets the role of `place` reach the row."""
     verb = place.action.partition(":")[2]
     held = rules.rule_set.inherits[place.role]
-    covered = [
-        world.admits(arm)
+    return frozenset(
+        arm
         for role, scope in statement.exceptions
         if role in held
         for arm in resource.arms(verb, scope)
-    ]
-    return z3.Or([z3.BoolVal(False, ctx=world.context), *covered])
+    )
 
 
 def _counterexample(
