@@ -326,7 +326,6 @@ def _keep_nodes(session: Session, after: Membership, at: dt.datetime) -> None:
                     number=after.number,
                     kind=node.kind,
                     address=node.address,
-                    hosted_key=None,
                     removed_at=None,
                 )
             )

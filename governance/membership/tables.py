@@ -66,14 +66,15 @@ class NodeRow(Base):
     """A node or API client of a membership."""
 
     __tablename__ = "member_nodes"
+    __table_args__ = (sa.Index("ix_member_nodes_membership", "member_id", "number"),)
 
-    member_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    added_at: Mapped[dt.datetime] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    member_id: Mapped[str] = mapped_column(sa.String(64))
     number: Mapped[int] = mapped_column(sa.Integer)
+    name: Mapped[str] = mapped_column(sa.String(64))
+    added_at: Mapped[dt.datetime]
     kind: Mapped[str] = mapped_column(sa.String(16))
     address: Mapped[str] = mapped_column(sa.String(320))
-    hosted_key: Mapped[str | None] = mapped_column(sa.String(128))
     removed_at: Mapped[dt.datetime | None]
 
 
@@ -93,6 +94,19 @@ class MembershipEventRow(Base):
     event: Mapped[str] = mapped_column(sa.Text)
     membership: Mapped[bytes]
     log_index: Mapped[int]
+
+
+class RecoveryRow(Base):
+    """A request to certify a new key for a node whose own is lost; by the new key's id."""
+
+    __tablename__ = "recoveries"
+
+    key_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    member_id: Mapped[str] = mapped_column(sa.String(64), index=True)
+    node: Mapped[str] = mapped_column(sa.String(64))
+    csr: Mapped[bytes]
+    asked_at: Mapped[dt.datetime]
+    decided_at: Mapped[dt.datetime | None]
 
 
 class InvitationRow(Base):
