@@ -1,0 +1,77 @@
+"""The golden matrix: a change of rules shows here, line by line, and is reviewed here."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from policies.cells import visible_cells
+from policies.compilation import CompiledRules, compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from policies.matrix import make_matrix, matrix_csv, matrix_grid, matrix_html
+from policies.resources import ROLES, VOCABULARY
+
+GOLDEN = Path(__file__).parent / "golden_matrix.csv"
+
+
+@pytest.fixture(scope="module")
+def rules() -> CompiledRules:
+    return compile_rules(parse_rule_set(shipped_text()))
+
+
+def test_the_matrix_of_the_shipped_rules_is_the_reviewed_one(rules: CompiledRules) -> None:
+    assert matrix_csv(rules) == GOLDEN.read_text(encoding="utf-8"), (
+        "review the difference; then write `sekisho policy matrix --csv` to the golden file"
+    )
+
+
+def test_the_matrix_says_every_cell_once(rules: CompiledRules) -> None:
+    cells = set()
+    for line in make_matrix(rules):
+        fields = VOCABULARY.resources[line.action.partition(":")[0]].fields
+        shown = line.action.endswith(":read") and bool(fields)
+        for role in line.roles:
+            for field in fields if shown and line.fields == ("*",) else line.fields:
+                cell = (role, line.action, line.arm, field, line.effect)
+                assert cell not in cells
+                cells.add(cell)
+    assert cells == {
+        (p.role, p.action, p.arm, p.field, effect) for p, effect in visible_cells(rules).items()
+    }
+
+
+def test_the_matrix_agrees_with_the_report_on_transfers(rules: CompiledRules) -> None:
+    """`visibility_matrix.csv`: asset nodes their register, custodian nodes their customers."""
+    seen = {
+        (place.role, place.arm)
+        for place in visible_cells(rules)
+        if place.action in {"transfer:read", "token:read"}
+    }
+    scopes = {(role, arm.partition(".")[0]) for role, arm in seen}
+    assert scopes == {
+        ("registrar", "own_register"),
+        ("custodian", "managed_customers"),
+        ("direct_securities_firm", "managed_customers"),
+        ("entrusted_securities_firm", "own_customers"),
+        ("intermediary", "own_customers"),
+    }
+
+
+def test_the_grid_has_a_column_for_each_role(rules: CompiledRules) -> None:
+    head, *lines = matrix_grid(rules, "transfer")
+    assert head == ("arm", "field", *sorted(ROLES))
+    found = {(line[0], line[1]): dict(zip(head[2:], line[2:], strict=True)) for line in lines}
+    cell = found["managed_customers.from", "to_investor_id"]
+    assert cell["custodian"] == "pseudonym"
+    assert cell["registrar"] == cell["auditor"] == ""
+
+
+def test_the_page_shows_the_digest_and_every_line(rules: CompiledRules) -> None:
+    page = matrix_html(rules)
+    assert rules.digest in page
+    assert page.count("<tr>") == len(make_matrix(rules)) + 1
+
+
+def test_the_csv_can_be_read_back(rules: CompiledRules) -> None:
+    rows = list(csv.DictReader(matrix_csv(rules).splitlines()))
+    assert [tuple(row.values()) for row in rows] == [line.cells() for line in make_matrix(rules)]
