@@ -73,9 +73,10 @@ class ChangeLegalName(_Action, frozen=True, tag="change_legal_name", kw_only=Tru
 
 
 class RecoverKey(_Action, frozen=True, tag="recover_key", kw_only=True):
-    """A member that lost its key may enrol a new one; its old ones then end."""
+    """A member that lost its key gets a certificate for the new key `key_id`; old ones end."""
 
     member_id: str
+    key_id: str
     reason: str
 
 

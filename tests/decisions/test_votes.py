@@ -368,7 +368,9 @@ def test_member_proposes_its_own_new_name_and_others_decide(consortium: World):
 
 
 def test_recovered_key_ends_the_old_one(consortium: World):
-    proposal = consortium.propose("platform", RecoverKey(member_id="trust-a", reason="HSM lost"))
+    proposal = consortium.propose(
+        "platform", RecoverKey(member_id="trust-a", key_id="0" * 64, reason="HSM lost")
+    )
     consortium.carry(proposal)
     consortium.certify("trust-a")
     old, new = consortium.state().members["trust-a"].certificates
