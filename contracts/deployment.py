@@ -42,7 +42,9 @@ __all__ = [
     "active_version",
     "approve",
     "binding",
+    "bring_into_force",
     "check_may_judge",
+    "confirm_freeze",
     "deprecate",
     "freeze",
     "gates_failed",
@@ -203,7 +205,7 @@ def activate(
     size = log_size(session)
     if row.scheduled_index is not None and row.scheduled_index > size:
         raise VersionConflict(f"the log has {size} entries; activation is at {row.scheduled_index}")
-    was_frozen = row.frozen_until is not None
+    was_frozen = row.frozen_from is not None
     row = _step(session, name, version, Step.ACTIVATE, at, reason)
     index = size if was_frozen or row.scheduled_index is None else row.scheduled_index
     last = store.activation_at(session, name, size)
@@ -246,6 +248,31 @@ def thaw(session: Session, name: str, version: str, at: dt.datetime, reason: str
     if row.scheduled_index is not None:
         row.scheduled_index = max(row.scheduled_index, log_size(session))
         session.flush()
+
+
+def confirm_freeze(
+    session: Session, name: str, version: str, at: dt.datetime, reason: str = ""
+) -> None:
+    """Let a freeze last until it is ended by decision.
+
+    Raises:
+        TransitionRefused: it is not frozen.
+    """
+    row = store.version_row(session, name, version)
+    life = lifecycle.confirm_freeze(store.life_of(row), at)
+    store.set_life(session, row, life, "confirm_freeze", at, reason)
+
+
+def bring_into_force(
+    session: Session, name: str, version: str, at: dt.datetime, reason: str = ""
+) -> ContractVersion:
+    """Make an approved version the one in force from the next log entry on.
+
+    Raises:
+        TransitionRefused: it is not approved.
+    """
+    schedule(session, name, version, at, log_index=log_size(session), reason=reason)
+    return activate(session, name, version, at, reason)
 
 
 def deprecate(session: Session, name: str, version: str, at: dt.datetime, reason: str = "") -> None:

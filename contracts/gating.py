@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
 from contracts.evidence import GateStatement
-from contracts.gates import examples, form, lint
+from contracts.gates import (
+    behaviour,
+    bounds,
+    determinism,
+    examples,
+    form,
+    lint,
+    mutation,
+    properties,
+    replay,
+    types,
+)
 from contracts.gates.subjects import GateResult, Subject
 
 Gate = Callable[[Subject], GateResult]
@@ -19,7 +30,18 @@ def _gates(*modules: ModuleType) -> Mapping[str, Gate]:
     return {module.NAME: module.run for module in modules}
 
 
-GATES: Mapping[str, Gate] = _gates(form, lint, examples)
+GATES: Mapping[str, Gate] = _gates(
+    form,
+    lint,
+    types,
+    examples,
+    determinism,
+    bounds,
+    properties,
+    mutation,
+    replay,
+    behaviour,
+)
 """Every gate by its name."""
 
 STOP_AFTER = frozenset({"form", "examples"})

@@ -49,7 +49,7 @@ class Life(msgspec.Struct, frozen=True):
     Args:
         state: where it is; while a freeze runs, `frozen`.
         frozen_from: what it was before the freeze; None when not frozen.
-        frozen_until: when the freeze ends by itself, UTC.
+        frozen_until: when the freeze ends by itself, UTC; None for one that a vote confirmed.
     """
 
     state: State
@@ -118,6 +118,18 @@ def freeze(life: Life, until: dt.datetime, at: dt.datetime) -> Life:
             f"cannot freeze from {now.state}; possible from {', '.join(sorted(FREEZABLE))}"
         )
     return Life(State.FROZEN, before, until)
+
+
+def confirm_freeze(life: Life, at: dt.datetime) -> Life:
+    """Return the life frozen until a decision ends it.
+
+    Raises:
+        TransitionRefused: it is not frozen.
+    """
+    now = current(life, at)
+    if now.frozen_from is None:
+        raise TransitionRefused(f"cannot confirm a freeze from {now.state}; it is not frozen")
+    return Life(State.FROZEN, now.frozen_from)
 
 
 def thaw(life: Life, at: dt.datetime) -> Life:

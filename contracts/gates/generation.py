@@ -60,24 +60,31 @@ class Planner:
             for command in example["commands"]:
                 self._terms.setdefault(command["transfer_type"], command["terms"])
 
-    def plan(self, source: random.Random) -> Json:
-        """Return a transaction whose holdings, signatures and facts agree with its commands."""
+    def plan(self, source: random.Random, most: int = MAX_PLAN_COMMANDS) -> Json:
+        """Return a transaction whose holdings, signatures and facts agree with its commands.
+
+        Args:
+            source: what is drawn from.
+            most: the most commands that it has.
+        """
         if not self._types or not self._rights:
             return copy.deepcopy(source.choice(self._examples))
         draft = _Draft(source, self._contract)
-        rights = source.sample(sorted(self._rights), min(len(self._rights), source.randint(1, 2)))
+        rights = source.sample(
+            sorted(self._rights), min(len(self._rights), source.randint(1, min(2, most)))
+        )
         for right in rights:
-            self._plan_right(draft, right)
+            self._plan_right(draft, right, max(1, most // 2))
         return draft.finish()
 
-    def _plan_right(self, draft: "_Draft", right: str) -> None:
+    def _plan_right(self, draft: "_Draft", right: str, most: int) -> None:
         source = draft.source
         facts = {**self._rights[right], "transfer_allowed": True, "issued_quantity": 0}
         draft.transaction["facts"]["rights"][right] = facts
         template = self._tokens.get(right, _EMPTY)
         kinds = [kind for kind in self._types if kind != "issue"]
         issuing = "issue" in self._types and (not kinds or source.random() < SHARE_OF_ISSUES)
-        for _ in range(source.randint(1, MAX_PLAN_COMMANDS // 2)):
+        for _ in range(source.randint(1, most)):
             kind = "issue" if issuing else source.choice(kinds)
             limit = facts["established_quantity"] // MAX_PLAN_COMMANDS
             quantity = source.randint(1, max(1, min(limit, 1_000)))
