@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 
 from ledger.database import Base
+from ledger.records import tables_keys, tables_work
 
 PERSONAL = "personal"
 """Key in a column's `info`: it holds ciphertext under the row's own key."""
@@ -235,8 +236,11 @@ class ImportFileRow(Base):
     result: Mapped[str]
     registered_at: Mapped[dt.datetime]
     registered_by: Mapped[str]
+    receiver_id: Mapped[str] = mapped_column(sa.String(63))
     file_digest: Mapped[str]
     encoding: Mapped[str]
+    header: Mapped[str]
+    utf8_tail: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     wrapped_key: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     received: Mapped[int] = mapped_column(default=0)
     position: Mapped[int] = mapped_column(default=0)
@@ -257,6 +261,9 @@ class MarketSessionRow(RecordRow):
 
     session_status: Mapped[str]
 
+
+OTHER_TABLES = (tables_keys, tables_work)
+"""Modules with the tables beside the dictionary's: whoever imports this one knows them all."""
 
 ROWS: dict[str, type[RecordRow]] = {
     "beneficial_right": BeneficialRightRow,
