@@ -110,6 +110,17 @@ class Gateway:
         """Return the name under which the viewer sees `value` in a transaction."""
         return self._pseudonyms.name(viewer.member_id, txid, value)
 
+    def open_name(self, viewer: Viewer, resource: str, cursor: str | None) -> str | None:
+        """Return the name that a cursor of `name_cursor` holds."""
+        if cursor is None:
+            return None
+        (name,) = self._pseudonyms.open_cursor(viewer.member_id, resource, cursor)
+        return str(name)
+
+    def name_cursor(self, viewer: Viewer, resource: str, name: str) -> str:
+        """Return a cursor for a list that the use case orders by names that it shows."""
+        return self._pseudonyms.cursor(viewer.member_id, resource, [name])
+
     def _after(
         self, session: Session, view: View, viewer: Viewer, cursor: str | None
     ) -> list[sa.ColumnElement[bool]]:
@@ -136,15 +147,19 @@ class Gateway:
             effect = _EFFECTS[row[f"effect_{name}"]]
             value = row[f"field_{name}"]
             if effect is Effect.PSEUDONYM:
-                if isinstance(value, str) and "scope" in row:
-                    value = self._pseudonyms.name(viewer.member_id, row["scope"], value)
-                else:
-                    effect = Effect.HIDDEN
+                value = self._name(viewer, row, value)
             effects[name] = effect
-            if effect is not Effect.HIDDEN:
+            if effect is Effect.CLEAR or (effect is Effect.PSEUDONYM and value is not None):
                 fields[name] = value
         extra = {name: row[f"extra_{name}"] for name in view.extra}
         return Seen(fields, extra, effects)
+
+    def _name(self, viewer: Viewer, row: Mapping[Any, Any], value: Any) -> str | None:
+        """Return a pseudonym; what is no name, or in no transaction, has none and is hidden."""
+        scope = row.get("scope")
+        if scope is None or not isinstance(value, str):
+            return None
+        return self._pseudonyms.name(viewer.member_id, scope, value)
 
 
 _EFFECTS = {2: Effect.CLEAR, 1: Effect.PSEUDONYM, 0: Effect.HIDDEN}
@@ -166,8 +181,8 @@ def compile_page(
         *(column.label(f"name_{i}") for i, column in enumerate(view.names)),
         *(column.label(f"extra_{name}") for name, column in view.extra.items()),
     ]
-    if (scope := view.fields.get("transfer_txid")) is not None:
-        columns.append(scope.label("scope"))
+    if view.scope is not None:
+        columns.append(view.scope.label("scope"))
     query = sa.select(*columns).order_by(*order).limit(limit)
     if len(predicates) <= 1:
         only = predicates or [sa.false()]

@@ -42,6 +42,7 @@ class View(msgspec.Struct, frozen=True):
         names: the columns by which a cursor names a row: visible ones, which may be the key.
         descending: whether lists begin with the highest key.
         extra: columns that the use case needs besides, never shown as they are.
+        scope: the TxID within which a pseudonym holds, if rows belong to a transaction.
     """
 
     resource: str
@@ -52,6 +53,7 @@ class View(msgspec.Struct, frozen=True):
     names: tuple[Column, ...]
     descending: bool = False
     extra: Mapping[str, Column] = MappingProxyType({})
+    scope: Column | None = None
 
 
 def _is(*columns: Any) -> tuple[Predicate, ...]:
@@ -64,6 +66,11 @@ def _everything(_member: str) -> sa.ColumnElement[bool]:
 
 def _fields(table: Any, *names: str, **renamed: Any) -> Mapping[str, Column]:
     return MappingProxyType({**{name: getattr(table, name) for name in names}, **renamed})
+
+
+def _elsewhere(*names: str) -> Mapping[str, Column]:
+    """Return fields whose values the use case finds elsewhere: here is how they are shown."""
+    return {name: sa.literal("", sa.String()) for name in names}
 
 
 _T, _U, _R = TransferRow.__table__.c, UnspentRow.__table__.c, RightRow.__table__.c
@@ -98,6 +105,18 @@ _TRANSFER_ARMS = {
     "everything": (_everything,),
 }
 
+_TRANSACTION_PARTS = (
+    "contract",
+    "parameters",
+    "registered_at",
+    "inputs",
+    "outputs",
+    "commands",
+    "nullifiers",
+    "signatures",
+    "log_index",
+)
+
 TRANSFERS = View(
     "transfer",
     TransferRow.__table__,
@@ -107,12 +126,13 @@ TRANSFERS = View(
     (_T.transfer_txid, _T.command_index),
     descending=True,
     extra={"command_index": _T.command_index},
+    scope=_T.transfer_txid,
 )
 
 TRANSACTIONS = View(
     "transaction",
     TransferRow.__table__,
-    _fields(_T, txid=_T.transfer_txid),
+    _fields(_T, txid=_T.transfer_txid, **_elsewhere(*_TRANSACTION_PARTS)),
     {
         "own_register": _TRANSFER_ARMS["own_register"],
         "managed_customers": _is(_T.from_custodian, _T.to_custodian),
@@ -164,6 +184,7 @@ TOKENS = View(
     (_U.row_id,),
     (_U.token_txid, _U.output_index),
     extra={"output_index": _U.output_index, "component": _U.component, "nonce": _U.nonce},
+    scope=_U.token_txid,
 )
 
 _RIGHT_ARMS = {
@@ -198,7 +219,7 @@ RIGHTS = View(
 REGISTERS = View(
     "register",
     RightRow.__table__,
-    _fields(_R, "beneficial_right_id"),
+    _fields(_R, "beneficial_right_id", **_elsewhere("as_of", "investor_id", "quantity")),
     _RIGHT_ARMS,
     _RIGHT_KEY,
     _RIGHT_KEY,

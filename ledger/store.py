@@ -74,6 +74,12 @@ def find_committed(session: Session, txids: Iterable[bytes]) -> dict[bytes, Comm
     return {row.txid: Committed(*row) for row in rows}
 
 
+def read_transaction(session: Session, txid: bytes) -> TransactionRow | None:
+    """Return the row of a committed transaction: for `ledger.disclosure`, which tears it off."""
+    query = sa.select(TransactionRow).where(TransactionRow.txid == txid)
+    return session.scalars(query, execution_options=STAMP).one_or_none()
+
+
 def current_keys(session: Session, investors: Iterable[str]) -> dict[str, tuple[str, bytes]]:
     """Return the id and DER bytes of each investor's account key now."""
     k = AccountKeyRow

@@ -1,0 +1,142 @@
+"""HTTP of what transactions rest on: each body is a DSSE envelope, kept as it came."""
+
+import datetime as dt
+
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import RawBody
+from sqlalchemy.engine import Engine
+
+from ledger import relations as r
+from ledger.database import writing
+from ledger.services import LedgerServices
+from policies.compilation import CompiledRules
+
+_TAGS = ["ledger"]
+
+
+@post(
+    "/v1/ledger/rights",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=_TAGS,
+    summary="Register a beneficial right",
+)
+def post_right(
+    body: RawBody,
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    database: NamedDependency[Engine],
+) -> r.Registered:
+    """Take a statement of kind `beneficial-right` from the right's registrar."""
+    actor, opened = ledger.desk.open(body, r.RIGHT_KIND, r.BeneficialRight)
+    with writing(database) as session:
+        return r.register_right(session, actor, rules, opened)
+
+
+@post(
+    "/v1/ledger/account-keys",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=_TAGS,
+    summary="Register account keys",
+)
+def post_account_keys(
+    body: RawBody,
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    database: NamedDependency[Engine],
+    at: NamedDependency[dt.datetime],
+) -> r.Registered:
+    """Take a statement of kind `account-keys` from the investors' custodian."""
+    actor, opened = ledger.desk.open(body, r.KEYS_KIND, r.AccountKeys)
+    with writing(database) as session:
+        return r.register_account_keys(session, actor, rules, opened, at)
+
+
+@post(
+    "/v1/ledger/custody",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=_TAGS,
+    summary="Take investors into custody",
+)
+def post_custody(
+    body: RawBody,
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    database: NamedDependency[Engine],
+    at: NamedDependency[dt.datetime],
+) -> r.Registered:
+    """Take a statement of kind `custody` from the custodian."""
+    actor, opened = ledger.desk.open(body, r.CUSTODY_KIND, r.CustodyTaken)
+    with writing(database) as session:
+        return r.register_custody(session, actor, rules, opened, at)
+
+
+@post(
+    "/v1/ledger/custody/release",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=_TAGS,
+    summary="Release investors to another custodian",
+)
+def post_release(
+    body: RawBody,
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    database: NamedDependency[Engine],
+) -> r.Registered:
+    """Take a statement of kind `custody-release` from the custodian that lets them go."""
+    actor, opened = ledger.desk.open(body, r.RELEASE_KIND, r.CustodyReleased)
+    with writing(database) as session:
+        return r.release_custody(session, actor, rules, opened)
+
+
+@post(
+    "/v1/ledger/transfer-controls",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=_TAGS,
+    summary="Allow or forbid transfers",
+)
+def post_control(
+    body: RawBody,
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    database: NamedDependency[Engine],
+) -> r.Registered:
+    """Take a statement of kind `transfer-control` from the registrar."""
+    actor, opened = ledger.desk.open(body, r.CONTROL_KIND, r.TransferControl)
+    with writing(database) as session:
+        return r.set_transfer_control(session, actor, rules, opened)
+
+
+@post(
+    "/v1/ledger/market-session",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=_TAGS,
+    summary="Open or close the market session",
+)
+def post_session(
+    body: RawBody,
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    database: NamedDependency[Engine],
+    at: NamedDependency[dt.datetime],
+) -> r.Registered:
+    """Take a statement of kind `market-session` from whom the rules let set it."""
+    actor, opened = ledger.desk.open(body, r.SESSION_KIND, r.MarketSession)
+    with writing(database) as session:
+        return r.set_market_session(session, actor, rules, opened, at)
+
+
+STATEMENT_ROUTES = (
+    post_right,
+    post_account_keys,
+    post_custody,
+    post_release,
+    post_control,
+    post_session,
+)
