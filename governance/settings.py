@@ -16,6 +16,8 @@ from governance.errors import SettingsInvalid
 from policies.errors import Fault
 
 PREFIX = "SEKISHO_"
+NOT_SETTINGS = frozenset({"cache", "config", "home", "passphrase"})
+"""Variables that say where things are, and are no settings of a server."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +38,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         registration_window: seconds by which a transfer's registered_at may lie before the clock;
             a network that loads history needs years, one that runs needs minutes. It becomes a
             network parameter on the first start.
-        session_open: whether the market session is open from the first start on.
         master_key_file: the key that wraps all others; empty for a file in `data_dir`.
         pkcs11_module: path of a PKCS#11 library for the keys of the authority; empty for files.
         pkcs11_token: label of the token there.
@@ -64,7 +65,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: int = 1
     verification_workers: int = 0
     registration_window: int = 900
-    session_open: bool = True
     master_key_file: str = ""
     pkcs11_module: str = ""
     pkcs11_token: str = ""
@@ -166,7 +166,7 @@ def _from_environment(environment: Mapping[str, str], faults: list[Fault]) -> di
     hints = get_type_hints(Settings)
     for variable, text in environment.items():
         name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or name in {"config", "home", "passphrase"}:
+        if not variable.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         if name not in hints:
             faults.append(Fault(variable, "no such setting; see docs/reference/settings.md"))

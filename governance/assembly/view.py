@@ -21,10 +21,11 @@ from governance.decisions.network import NetworkState
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.store import document, load_state
 from governance.identity.keystores import KeyStore
+from governance.membership.renewals import hosted_key_name
 from governance.membership.store import KeyCache
 from governance.membership.tables import NodeRow
 from ledger.database import reading
-from ledger.keys import PublicKey, accept_public_key
+from ledger.keys import PublicKey, accept_public_key, key_id
 from ledger.network import LedgerParameters
 from ledger.statements import Signer
 from ledger.verification import ContractVersion
@@ -124,24 +125,31 @@ class HostedNodes:
     def __init__(self, engine: Engine, keys: KeyStore) -> None:
         self._engine = engine
         self._keys = keys
+        self._cache = KeyCache(engine)
         self._names = Fresh(self._load)
         self._signers: dict[str, Signer] = {}
 
     def hosted_signer(self, member_id: str) -> Signer | None:
-        """Return the signer of a member's hosted node, or None."""
-        name = self._names.get().get(member_id)
-        if name is None:
-            return None
-        if name not in self._signers:
-            self._signers[name] = self._keys.signer(name)
-        return self._signers[name]
+        """Return the signer of a member's hosted node while its key is certified, or None."""
+        for name in self._names.get().get(member_id, ()):
+            if name not in self._signers:
+                self._signers[name] = self._keys.signer(name)
+            signer = self._signers[name]
+            found = self._cache.certified_key(key_id(signer.public_key()), dt.datetime.now(dt.UTC))
+            if found is not None and found.member_id == member_id:
+                return signer
+        return None
 
-    def _load(self) -> dict[str, str]:
-        query = sa.select(NodeRow.member_id, NodeRow.hosted_key).where(
-            NodeRow.hosted_key.is_not(None), NodeRow.removed_at.is_(None)
-        )
+    def _load(self) -> dict[str, list[str]]:
+        held = set(self._keys.names())
+        query = sa.select(NodeRow.member_id, NodeRow.name).where(NodeRow.removed_at.is_(None))
+        hosted: dict[str, list[str]] = {}
         with reading(self._engine) as session:
-            return {member: key for member, key in session.execute(query) if key is not None}
+            for member_id, node in session.execute(query):
+                name = hosted_key_name(member_id, node)
+                if name in held:
+                    hosted.setdefault(member_id, []).append(name)
+        return hosted
 
 
 class VersionsInForce:

@@ -76,7 +76,7 @@ class Connection:
         while True:
             page = self.get(path, cursor=cursor, **query)
             yield from page["items"]
-            cursor = page.get("next_cursor")
+            cursor = page.get("next")
             if not cursor:
                 return
 

@@ -1,0 +1,165 @@
+"""The HTTP application: routes of every package over one open network.
+
+`create_app()` is what the server's workers call; it reads the settings from the environment.
+"""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Request, get
+from litestar.di import NamedDependency, Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, RedocRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from contracts.routes import ROUTES as CONTRACT_ROUTES
+from governance import observation
+from governance.access.routes import ROUTES as ACCESS_ROUTES
+from governance.assembly.anchors import network_anchors
+from governance.assembly.background import Background
+from governance.assembly.network import Network, open_network
+from governance.assembly.services import utc_now
+from governance.audit import Anchors
+from governance.decisions.routes import ROUTES as DECISION_ROUTES
+from governance.identity.routes import ROUTES as IDENTITY_ROUTES
+from governance.membership.routes import ROUTES as MEMBERSHIP_ROUTES
+from governance.observation import configure_logging
+from governance.problems import answer
+from governance.requests import ClientCertificates, RateLimit, bearer_token, check_declared
+from governance.settings import load_settings
+from ledger.database import reading
+from ledger.log.routes import ROUTES as LOG_ROUTES
+from ledger.records.routes import ROUTES as RECORD_ROUTES
+from ledger.routes import ROUTES as LEDGER_ROUTES
+from policies.actors import Actor
+
+
+@get(
+    "/v1/network",
+    opt={"authz": "public"},
+    sync_to_thread=True,
+    tags=["access"],
+    summary="What to pin of this network",
+)
+def show_anchors(anchors: NamedDependency[Callable[[], Anchors]]) -> Anchors:
+    """Return the network's anchors; compare their fingerprint before you believe them."""
+    return anchors()
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    show_anchors,
+    *observation.ROUTES,
+    *ACCESS_ROUTES,
+    *MEMBERSHIP_ROUTES,
+    *IDENTITY_ROUTES,
+    *DECISION_ROUTES,
+    *CONTRACT_ROUTES,
+    *LEDGER_ROUTES,
+    *RECORD_ROUTES,
+    *LOG_ROUTES,
+)
+
+
+def create_app() -> Litestar:
+    """Return the application of the network that the environment's settings name."""
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+    return build_app(open_network(settings))
+
+
+def build_app(network: Network) -> Litestar:
+    """Return the application over an open network, which it closes when it stops.
+
+    Raises:
+        RouteUndeclared: a handler does not declare what its caller must be allowed to do.
+    """
+    check_declared(ROUTES)
+    background = Background(network)
+
+    @asynccontextmanager
+    async def running(_app: Litestar) -> AsyncIterator[None]:
+        background.start()
+        try:
+            yield
+        finally:
+            background.stop()
+            network.__exit__()
+
+    return Litestar(
+        route_handlers=list(ROUTES),
+        dependencies=_dependencies(network, background),
+        exception_handlers={Exception: answer},
+        middleware=[observation.measuring],
+        request_max_body_size=network.settings.max_body,
+        openapi_config=_openapi(network),
+        lifespan=[running],
+        after_request=_secure,
+        logging_config=None,
+    )
+
+
+def _dependencies(network: Network, background: Background) -> dict[str, Provide]:
+    certificates = ClientCertificates(network.settings.trusted_proxies)
+    limit = RateLimit(network.settings.rate_limit)
+
+    def actor(request: Request[Any, Any, Any]) -> Actor:
+        found = network.tokens.actor(bearer_token(request), certificates.thumbprint(request))
+        limit.take(found.member_id)
+        return found
+
+    def anchors() -> Anchors:
+        with reading(network.database) as session:
+            return network_anchors(session, network.settings, network.keys)
+
+    fixed = {
+        "anchors": anchors,
+        "authority": network.governance.authority,
+        "contracts": network.contracts,
+        "database": network.database,
+        "decisions": network.governance.decisions,
+        "desk": network.governance.desk,
+        "ledger": network.ledger,
+        "readiness": background.states,
+        "tokens": network.tokens,
+    }
+    return {
+        "actor": Provide(actor, sync_to_thread=True),
+        "at": Provide(_now, sync_to_thread=False),
+        "certificate_thumbprint": Provide(certificates.thumbprint, sync_to_thread=False),
+        "rules": Provide(network.view.rules, sync_to_thread=False),
+        **{name: _provide(value) for name, value in fixed.items()},
+    }
+
+
+def _provide(value: Any) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+def _now() -> dt.datetime:
+    return utc_now()
+
+
+def _secure(response: Any) -> Any:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _openapi(network: Network) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title=f"sekisho: {network.settings.network}",
+        version="1",
+        description="A permissioned ledger of digital securities, shared by several companies.",
+        components=Components(
+            security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}
+        ),
+        security=[{"token": []}],
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(), RedocRenderPlugin()],
+        use_handler_docstrings=True,
+    )

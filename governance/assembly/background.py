@@ -1,0 +1,152 @@
+"""What the process does by itself: checkpoints, certificates, due decisions, gates, metrics.
+
+Several processes may run; whoever holds the log's state file publishes, everyone else waits for
+its turn. What the others do too is safe to be done by several: claims and locks are the
+database's.
+"""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.jobs import run_pending_gates
+from governance import observation
+from governance.assembly.anchors import log_signer
+from governance.assembly.network import Network
+from governance.assembly.services import utc_now
+from governance.decisions import folding
+from governance.decisions.liveness import forecast
+from governance.decisions.recording import settle
+from governance.errors import GovernanceError
+from governance.identity.authority import issue_approved, resume
+from ledger.database import reading, writing
+from ledger.errors import LedgerError, LogWriterRunning
+from ledger.log.checkpoints import Publisher
+from ledger.log.store import last_checkpoint, log_size
+
+BEAT = 0.25
+"""Seconds between two looks at what is due."""
+
+TAKE_OVER = 2.0
+"""Seconds between two tries to become the publisher."""
+
+METRICS_BEAT = 10.0
+HORIZON = dt.timedelta(days=60)
+"""How far ahead expiries that would cost a quorum are looked for."""
+
+DAY = 86_400
+STOP_PATIENCE = 30.0
+"""Seconds to wait for a thread that is to stop."""
+
+_log = structlog.get_logger()
+
+
+class Background:
+    """The background threads of one process; a context manager."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._stop = threading.Event()
+        self._publisher: Publisher | None = None
+        self._next_try = 0.0
+        self._threads = [
+            threading.Thread(target=self._loop, args=(name, work, beat), name=name, daemon=True)
+            for name, work, beat in (
+                ("publisher", self._publish, BEAT),
+                ("decisions", self._decide, BEAT),
+                ("gates", self._gates, BEAT),
+                ("metrics", self._measure, METRICS_BEAT),
+            )
+        ]
+
+    def start(self) -> None:
+        """Finish what a killed process left, then start the threads."""
+        resume(self._network.database, self._network.governance.authority, utc_now())
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let the threads finish what they are at."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(STOP_PATIENCE)
+        if self._publisher is not None:
+            self._publish()
+            self._publisher.close()
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each part: `ok`, or what is wrong."""
+        states = {"database": "ok", "sandbox": "ok", "background": "ok"}
+        try:
+            with reading(self._network.database) as session:
+                log_size(session)
+        except SQLAlchemyError:
+            states["database"] = "does not answer"
+        if not all(thread.is_alive() for thread in self._threads):
+            states["background"] = "a thread has stopped"
+        return states
+
+    def _loop(self, name: str, work: Callable[[], None], beat: float) -> None:
+        while not self._stop.is_set():
+            try:
+                work()
+            except (GovernanceError, LedgerError, SQLAlchemyError, OSError) as error:
+                _log.warning("background work failed; it goes on", work=name, error=str(error))
+                self._stop.wait(beat * 4)
+            self._stop.wait(beat)
+
+    def _publish(self) -> None:
+        if self._publisher is None:
+            if time.monotonic() < self._next_try:
+                return
+            self._next_try = time.monotonic() + TAKE_OVER
+            try:
+                self._publisher = self._open_publisher()
+            except LogWriterRunning:
+                return
+        self._publisher.publish(utc_now())
+
+    def _open_publisher(self) -> Publisher:
+        network = self._network
+        network.log_state.parent.mkdir(parents=True, exist_ok=True)
+        signer = log_signer(network.settings, network.keys)
+        return Publisher(network.database, signer, network.log_state)
+
+    def _decide(self) -> None:
+        network, at = self._network, utc_now()
+        issue_approved(network.database, network.governance.authority, at)
+        if folding.due(network.view.state(), at) is not None:
+            with writing(network.database) as session:
+                settle(session, network.governance.decisions, at)
+
+    def _gates(self) -> None:
+        run_pending_gates(self._network.database, self._network.contracts, utc_now, most=1)
+
+    def _measure(self) -> None:
+        network, at = self._network, utc_now()
+        with reading(network.database) as session:
+            size, checkpoint = log_size(session), last_checkpoint(session)
+        observation.LOG_SIZE.set(size)
+        behind = checkpoint is None or checkpoint.size < size
+        age = (at - checkpoint.published_at).total_seconds() if checkpoint and behind else 0.0
+        observation.CHECKPOINT_AGE.set(age)
+        observation.QUEUE_LENGTH.set(network.ledger.submissions.waiting)
+        observe_expiries(network)
+
+
+def observe_expiries(network: Network) -> None:
+    """Set the gauges of certificates and quorums."""
+    state, at = network.view.state(), utc_now()
+    for shortfall in forecast(state, at, at + HORIZON):
+        days = (shortfall.at - at).total_seconds() / DAY
+        for action in shortfall.actions:
+            observation.QUORUM_DAYS.labels(action).set(days)
+    for member in state.members.values():
+        valid = [c.not_after for c in member.certificates if c.valid(at)]
+        if valid:
+            left = (max(valid) - at).total_seconds() / DAY
+            observation.CERTIFICATE_DAYS.labels(member.id, "newest").set(left)

@@ -1,0 +1,122 @@
+"""One open network: everything that routes and background work share in this process."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.engine import Engine
+
+from contracts.packages import open_package
+from contracts.sandbox import runtime
+from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
+from contracts.services import ContractServices
+from contracts.store import package_row
+from governance.access.tokens import Tokens
+from governance.assembly.keys import ServiceKeys, open_keys
+from governance.assembly.services import GovernanceServices, governance_services, utc_now
+from governance.assembly.view import CertifiedNodeKeys, HostedNodes, NetworkView, VersionsInForce
+from governance.errors import NetworkUnfounded
+from governance.problems import describe
+from governance.settings import Settings
+from ledger.commitment import Judges
+from ledger.database import connect, reading
+from ledger.gateway import Gateway
+from ledger.hashing import tagged_hash
+from ledger.notary import Notary
+from ledger.pseudonyms import Pseudonyms
+from ledger.services import LedgerServices
+from ledger.submission import Submissions
+from ledger.verification import ContractVersion
+
+POOL_SIZE = 20
+"""Database connections that one process keeps; as many again while it is busy."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The open network; a context manager."""
+
+    settings: Settings
+    keys: ServiceKeys
+    database: Engine
+    view: NetworkView
+    governance: GovernanceServices
+    tokens: Tokens
+    contracts: ContractServices
+    ledger: LedgerServices
+    pool: Pool
+
+    @property
+    def log_state(self) -> Path:
+        """The file outside the database that remembers the last signed checkpoint."""
+        return self.settings.data_dir / "log" / "last-checkpoint"
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Commit what waits; stop the sandbox; close the database."""
+        self.ledger.submissions.close()
+        self.pool.close()
+        self.database.dispose()
+
+
+def open_network(settings: Settings) -> Network:
+    """Open the network in `settings.data_dir`.
+
+    Raises:
+        NetworkUnfounded: there is none, or its notary has no key here.
+        KeyStoreUnusable: the keys do not open.
+    """
+    keys = open_keys(settings)
+    engine = connect(settings.database, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+    governance = governance_services(settings, keys, engine)
+    governance.observe()
+    view = NetworkView(engine)
+    hosted = HostedNodes(engine, keys.authority)
+    notary = hosted.hosted_signer(view.parameters.notary)
+    if notary is None:
+        raise NetworkUnfounded(f"the notary's key of {view.parameters.notary} is not certified")
+    workers = settings.verification_workers or os.cpu_count() or 1
+    pool = Pool(runtime.obtain(), size=workers)
+    judges = Judges(
+        verifier=SandboxVerifier(pool, _sources(engine)),
+        contracts=VersionsInForce(),
+        notary=Notary(view.parameters.notary, notary),
+        signers=hosted,
+    )
+    submissions = Submissions(engine, judges, CertifiedNodeKeys(engine), view, utc_now)
+    pseudonyms = Pseudonyms(tagged_hash("pseudonym/secret", keys.secret))
+    return Network(
+        settings=settings,
+        keys=keys,
+        database=engine,
+        view=view,
+        governance=governance,
+        tokens=Tokens(engine, settings.network, utc_now),
+        contracts=ContractServices(
+            governance.desk, view.runtimes, governance.authority.herald.signer
+        ),
+        ledger=LedgerServices(
+            governance.desk, submissions, Gateway(pseudonyms), hosted, describe
+        ),
+        pool=pool,
+    )
+
+
+def _sources(engine: Engine) -> Callable[[ContractVersion], Sandboxed]:
+    """Return a look-up of contracts' sources that asks the database once for each version."""
+    found: dict[str, Sandboxed] = {}
+
+    def look_up(version: ContractVersion) -> Sandboxed:
+        if version.digest not in found:
+            with reading(engine) as session:
+                row = package_row(session, version.digest)
+            gas = open_package(row.archive).manifest.gas_limit
+            found[version.digest] = Sandboxed(row.source, gas)
+        return found[version.digest]
+
+    return look_up

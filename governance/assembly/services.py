@@ -1,0 +1,98 @@
+"""The services of this process: each package's, made from keys, database and one another."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from governance.access.statements import Desk
+from governance.assembly.contract_effects import RegistryEffects
+from governance.assembly.keys import SERVICE, ServiceKeys
+from governance.assembly.membership_effects import GovernanceObserver, RegisterEffects
+from governance.decisions.actions import RotateCaKey
+from governance.decisions.effects import Decided, Effects
+from governance.decisions.parameters import NetworkParameters
+from governance.decisions.services import DecisionServices
+from governance.errors import AuthorityUnfit
+from governance.identity import store as identity
+from governance.identity.announcements import Herald
+from governance.identity.authority import Authority
+from governance.settings import Settings
+from ledger.hashing import content_digest
+from policies.engine import parse_rule_set
+from policies.errors import Fault, PolicyError
+
+Clock = Callable[[], dt.datetime]
+
+
+def utc_now() -> dt.datetime:
+    """Return the time now: the only clock of the process."""
+    return dt.datetime.now(dt.UTC)
+
+
+class NetworkEffectsHere:
+    """What decisions about the network's own rules do here.
+
+    Rules, parameters and runtimes are read from the network's state wherever they are needed
+    (`assembly.view`); nothing has to be pushed.
+    """
+
+    def examine_rule_set(self, text: bytes) -> list[Fault]:
+        """Return every fault of a rule set's text."""
+        try:
+            parse_rule_set(text.decode())
+        except UnicodeDecodeError as error:
+            return [Fault("rule_set", f"not UTF-8: {error}")]
+        except PolicyError as error:
+            return list(error.faults) or [Fault("rule_set", str(error))]
+        return []
+
+    def adopt_rule_set(
+        self, session: Session, digest: str, text: bytes, decided: Decided
+    ) -> None:
+        """Nothing to do: the state names the rule set in force."""
+
+    def rotate_ca_key(self, session: Session, action: RotateCaKey, decided: Decided) -> None:
+        """Check that the certificate that was decided on is the one that issues now.
+
+        Raises:
+            AuthorityUnfit: the new issuing authority was not certified with the offline root yet.
+        """
+        row = identity.latest_authority(session, "issuing")
+        if row is None or content_digest(row.der) != action.certificate:
+            raise AuthorityUnfit(
+                "the newest issuing authority is not the one decided on; certify it first with"
+                " `sekisho governance certify-authority`"
+            )
+
+    def publish_parameters(self, session: Session, parameters: NetworkParameters) -> None:
+        """Nothing to do: the signed parameters are stored with the decision."""
+
+
+@dataclass(frozen=True)
+class GovernanceServices:
+    """What governs: who speaks, who issues, who decides."""
+
+    observer: GovernanceObserver
+    authority: Authority
+    desk: Desk
+    decisions: DecisionServices
+
+    def observe(self) -> None:
+        """From now on, tell decisions what memberships and certificates do."""
+        self.observer.services = self.decisions
+
+
+def governance_services(
+    settings: Settings, keys: ServiceKeys, engine: Engine, clock: Clock = utc_now
+) -> GovernanceServices:
+    """Return the services of governance, not yet observing."""
+    observer = GovernanceObserver()
+    signer = keys.files.signer(SERVICE)
+    herald = Herald(settings.network, settings.platform_member, signer, (observer,))
+    authority = Authority(keys.authority, herald, settings.url)
+    desk = Desk(engine, settings.network, clock)
+    effects = Effects(RegisterEffects(authority), RegistryEffects(), NetworkEffectsHere())
+    return GovernanceServices(observer, authority, desk, DecisionServices(herald, effects, desk))
