@@ -153,12 +153,16 @@ def _issue(state: NetworkState, fact: CertificateIssued, at: dt.datetime) -> Net
     earlier = member.certificates
     if any(c.serial == issued.serial for c in earlier):
         raise FactRefused(f"serial {issued.serial} was issued before")
-    if member.recovering:
+    recovered = member.recovering == issued.key_id
+    if recovered:
         earlier = tuple(
             c if c.revoked_at else msgspec.structs.replace(c, revoked_at=at) for c in earlier
         )
     renewed = msgspec.structs.replace(
-        member, certificates=(*earlier, issued), enrolled=True, recovering=False
+        member,
+        certificates=(*earlier, issued),
+        enrolled=True,
+        recovering="" if recovered else member.recovering,
     )
     return transitions.put_member(state, renewed)
 

@@ -109,14 +109,12 @@ def _instances(state: NetworkState) -> Iterator[tuple[str, Action]]:
 
 
 def _about_contract(action_type: type[Action], name: str, version: str) -> Action:
-    values = {"kind": kind_of(action_type), "name": name, "version": version, "reason": ""}
-    return _build(action_type, values)
+    return _build(action_type, {"name": name, "version": version})
 
 
 def _sample(state: NetworkState, action_type: type[Action]) -> Action:
     if issubclass(action_type, MemberAction):
-        values = {"member_id": "", "reason": "", "role": "", "legal_name": ""}
-        return _build(action_type, values)
+        return _build(action_type, {})
     samples: tuple[Action, ...] = (
         RegisterRuntime(runtime=""),
         AdoptRuleSet(rule_set=""),
@@ -128,5 +126,6 @@ def _sample(state: NetworkState, action_type: type[Action]) -> Action:
 
 
 def _build(action_type: type[Action], values: dict[str, str]) -> Action:
-    fields = {field: values[field] for field in action_type.__struct_fields__ if field in values}
-    return action_type(**fields)  # type: ignore[arg-type]  # only text fields are in `values`
+    """Return an action whose text fields are `values`, or empty: about nothing there is."""
+    texts = (f.encode_name for f in msgspec.structs.fields(action_type) if f.type is str)
+    return action_type(**{name: values.get(name, "") for name in texts})  # type: ignore[arg-type]  # text fields only

@@ -68,8 +68,8 @@ class Member(msgspec.Struct, frozen=True):
     sponsor: str | None = None
     certificates: tuple[Certificate, ...] = ()
     enrolled: bool = False
-    recovering: bool = False
-    """A recovery was approved: the next certificate ends all earlier ones."""
+    recovering: str = ""
+    """The key id that an approved recovery names: its certificate ends all earlier ones."""
 
     def able(self, at: dt.datetime) -> bool:
         """Say whether it is active and holds a valid certificate."""

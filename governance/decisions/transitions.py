@@ -6,6 +6,7 @@ asked once for all actions of a proposal.
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -54,6 +55,7 @@ from policies.errors import Fault
 MAX_NAME = 200
 """Characters of the longest legal name."""
 
+_KEY_ID = re.compile(r"[0-9a-f]{64}")
 _FREEZABLE = {ContractStatus.SCHEDULED, ContractStatus.ACTIVE, ContractStatus.DEPRECATED}
 _APPROVABLE = {ContractStatus.GATED, ContractStatus.DEPRECATED}
 _ALLOWED_STATUS: dict[type[ContractAction], set[ContractStatus]] = {
@@ -154,9 +156,23 @@ def _validate_member(state: NetworkState, action: MemberAction) -> list[Fault]:
             faults.append(Fault("role", f"{member.id} holds {action.role} already"))
     if isinstance(action, RemoveRole) and action.role not in member.roles:
         faults.append(Fault("role", f"{member.id} does not hold {action.role}"))
+    if isinstance(action, RecoverKey):
+        faults += _validate_recovery(state, member, action.key_id)
     if isinstance(action, ChangeLegalName) and not 0 < len(action.legal_name) <= MAX_NAME:
         faults.append(Fault("legal_name", f"expected 1 to {MAX_NAME} characters"))
     return faults
+
+
+def _validate_recovery(state: NetworkState, member: Member, key_id: str) -> list[Fault]:
+    if not _KEY_ID.fullmatch(key_id):
+        return [Fault("key_id", "expected 64 lower-case hex digits, the SHA-256 of the key")]
+    owner = state.key_owner(key_id)
+    if owner is None:
+        return []
+    if owner.id != member.id:
+        return [Fault("key_id", "the key belongs to another member")]
+    ended = any(c.key_id == key_id and c.revoked_at for c in member.certificates)
+    return [Fault("key_id", "the key was revoked")] if ended else []
 
 
 def _validate_contract(state: NetworkState, action: ContractAction, at: dt.datetime) -> list[Fault]:
@@ -308,7 +324,7 @@ def _changed_member(  # noqa: PLR0911 - one for each arm of a closed union
         case ChangeLegalName():
             return change(member, legal_name=action.legal_name)
         case RecoverKey():
-            return change(member, recovering=True)
+            return change(member, recovering=action.key_id)
 
 
 def _apply_contract(  # noqa: PLR0911 - one for each arm of a closed union

@@ -28,6 +28,7 @@ from governance.errors import (
     StatementUntimely,
 )
 from ledger.errors import SignatureInvalid
+from ledger.keys import key_id
 from ledger.statements import Signature, read_envelope
 from policies.errors import Denied
 from tests.decisions.world import DAY, HOUR, World, new_key
@@ -367,12 +368,20 @@ def test_member_proposes_its_own_new_name_and_others_decide(consortium: World):
     assert consortium.state().members["custody-a"].legal_name == "かえで信託株式会社"
 
 
-def test_recovered_key_ends_the_old_one(consortium: World):
-    proposal = consortium.propose(
-        "platform", RecoverKey(member_id="trust-a", key_id="0" * 64, reason="HSM lost")
+def test_recovered_key_ends_the_old_ones_and_no_other_key_does(consortium: World):
+    fresh = new_key()
+    recover = RecoverKey(
+        member_id="trust-a", key_id=key_id(fresh.public_key()), reason="the HSM is lost"
     )
-    consortium.carry(proposal)
+    consortium.carry(consortium.propose("platform", recover))
     consortium.certify("trust-a")
-    old, new = consortium.state().members["trust-a"].certificates
-    assert old.revoked_at == consortium.at
-    assert new.revoked_at is None
+    assert [c.revoked_at for c in consortium.state().members["trust-a"].certificates] == [None] * 2
+    consortium.certify("trust-a", key=fresh)
+    ends = [c.revoked_at for c in consortium.state().members["trust-a"].certificates]
+    assert ends == [consortium.at, consortium.at, None]
+
+
+def test_recovery_to_another_members_key_is_refused(consortium: World):
+    stolen = key_id(consortium.keys["trust-b"].public_key())
+    with pytest.raises(ProposalInvalid, match="another member"):
+        consortium.propose("platform", RecoverKey(member_id="trust-a", key_id=stolen, reason="x"))

@@ -157,8 +157,10 @@ class World:
         with writing(self.engine) as session:
             return propose_admission(session, self.services, application, self.at)
 
-    def certify(self, member: str, days: int | None = None) -> None:
-        self.keys[member] = new_key()
+    def certify(
+        self, member: str, days: int | None = None, key: SoftwareSigner | None = None
+    ) -> None:
+        self.keys[member] = key or new_key()
         self.signers.append(self.keys[member])
         end = self.at + (self.days if days is None else days) * DAY
         serial = secrets.token_hex(8)
