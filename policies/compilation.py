@@ -93,13 +93,12 @@ class CompiledRules:
     without any cell admits nothing. Without a rule the answer is no.
     """
 
-    __slots__ = ("_denying", "_merged", "_rules", "_table", "rule_set")
+    __slots__ = ("_merged", "_rules", "_table", "rule_set")
 
     def __init__(self, rule_set: RuleSet) -> None:
         self.rule_set = rule_set
         self._rules = _index(rule_set)
         self._table = _tabulate(rule_set, self._rules)
-        self._denying = frozenset(rule.action for rule in rule_set.rules if rule.denies)
         self._merged: dict[tuple[frozenset[str], str], Decision | Refusal] = {}
 
     @property
@@ -125,28 +124,23 @@ class CompiledRules:
     def judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
         """Return the decision or the refusal for a set of roles, as data.
 
-        One look-up for each role held. Two roles that grant the very same are not merged: the
-        rules of the one whose name sorts first decide. Others are merged once and kept.
+        One look-up for each role held. Where every role that has a say grants the very same, the
+        rules of the one whose name sorts first decide; else roles are merged, once, and kept.
         """
-        found: Decision | Refusal | None = None
+        column = self._table.get(action)
         first = ""
-        by_role = self._table.get(action)
-        if by_role is not None:
+        if column is not None:
             for role in roles:
-                answer = by_role.get(role)
-                if answer is None:
-                    continue
-                if found is None:
-                    found, first = answer, role
-                elif answer.grants is not found.grants or action in self._denying:
-                    return self._merge(roles, action)
-                elif role < first:
-                    found, first = answer, role
-        if found is None:
-            held = ", ".join(sorted(roles)) or "no role"
-            message = f"no rule lets {held} do {action}"
-            return Refusal(self.rule_set.digest, str(action), message, ())
-        return found
+                if role in column.answers:
+                    if not first or (column.uniform and role < first):
+                        first = role
+                    elif not column.uniform:
+                        return self._merge(roles, action)
+            if first:
+                return column.answers[first]
+        held = ", ".join(sorted(roles)) or "no role"
+        message = f"no rule lets {held} do {action}"
+        return Refusal(self.rule_set.digest, str(action), message, ())
 
     def _merge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
         answer = self._merged.get((roles, action))
@@ -180,8 +174,9 @@ def _index(rule_set: RuleSet) -> Mapping[tuple[str, str], tuple[Rule, ...]]:
 
 def _tabulate(
     rule_set: RuleSet, rules: Mapping[tuple[str, str], tuple[Rule, ...]]
-) -> Mapping[str, Mapping[str, Decision | Refusal]]:
-    """Return the answer for each action and each role by itself; equal grants are one object."""
+) -> Mapping[str, "_Column"]:
+    """Return the answers for each action, role by role; equal grants are one object."""
+    denying = {rule.action for rule in rule_set.rules if rule.denies}
     table: dict[str, dict[str, Decision | Refusal]] = {}
     shapes: dict[object, tuple[Grant, ...]] = {}
     for (role, action), own in rules.items():
@@ -189,7 +184,19 @@ def _tabulate(
         shape = tuple((grant.arm, *grant.fields.items()) for grant in answer.grants)
         shared = shapes.setdefault(shape, answer.grants)
         table.setdefault(action, {})[role] = msgspec.structs.replace(answer, grants=shared)
-    return table
+    return {
+        action: _Column(
+            action not in denying and len({id(a.grants) for a in answers.values()}) == 1, answers
+        )
+        for action, answers in table.items()
+    }
+
+
+class _Column(msgspec.Struct, frozen=True):
+    """The answers for one action: `uniform` if all of them grant the same and nothing denies."""
+
+    uniform: bool
+    answers: Mapping[str, Decision | Refusal]
 
 
 def _decide(rule_set: RuleSet, action: str, rules: Iterable[Rule]) -> Decision | Refusal:
