@@ -39,6 +39,12 @@ def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(LEAF_PREFIX + data).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """Return the hash of each entry."""
+    sha256 = hashlib.sha256
+    return [sha256(LEAF_PREFIX + entry).digest() for entry in entries]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of two subtrees side by side (RFC 6962, 2.1)."""
     return hashlib.sha256(NODE_PREFIX + left + right).digest()

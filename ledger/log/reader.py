@@ -5,6 +5,7 @@ verifies the checkpoint's signatures, then every entry against its tile and ever
 one above it, up to the signed root, and names the first file or entry that is wrong.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -58,8 +59,9 @@ class DirectorySource:
     def fetch(self, path: str) -> bytes:
         """Return the file's bytes."""
         try:
-            with (self._directory / path).open("rb") as file:
-                return _limited(path, file.read(MAX_RESOURCE + 1))
+            with open(f"{self._directory}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - a third of an audit's time were Path objects
+                size = os.fstat(file.fileno()).st_size
+                return _limited(path, file.read(min(size, MAX_RESOURCE + 1)))
         except OSError as error:
             raise LogResourceMissing(f"{path} cannot be read: {error.strerror}") from error
 
@@ -198,10 +200,8 @@ class Reader:
         for bundle in bundles_of(checkpoint.size):
             if bundle.end <= start:
                 continue
-            entries = audit.bundle(bundle)
-            for place, entry in enumerate(entries):
-                if bundle.start + place >= start:
-                    yield bundle.start + place, entry
+            first = max(start, bundle.start)
+            yield from enumerate(audit.bundle(bundle)[first - bundle.start :], first)
             if progress is not None:
                 progress(bundle.end, checkpoint.size)
 
@@ -213,8 +213,11 @@ class Reader:
             LogResourceMissing: the source lacks a file.
         """
         opened = self.checkpoint()
-        for _ in self.entries(opened.checkpoint, 0, progress):
-            pass
+        audit = _Audit(self._source, opened.checkpoint)
+        for bundle in bundles_of(opened.checkpoint.size):
+            audit.bundle(bundle)
+            if progress is not None:
+                progress(bundle.end, opened.checkpoint.size)
         return opened
 
 
@@ -243,7 +246,7 @@ class _Audit:
         """
         hashes = self.tile(0, bundle.index)
         entries = self._decode(bundle)
-        found = [merkle.leaf_hash(entry) for entry in entries]
+        found = merkle.leaf_hashes(entries)
         if found != hashes:
             wrong = bundle.start + _first_difference(found, hashes)
             raise LogWrong(f"entry {wrong} in {bundle.path} is not the entry that was logged")
@@ -302,9 +305,7 @@ class _Audit:
             level = tile.level - 1
             children = (Tile(level, index) for index in range(tile.start, tile.end))
             return [merkle.root_of(fetch_tile(self._source, child)) for child in children]
-        return [
-            merkle.leaf_hash(entry) for entry in self._decode(Tile(None, tile.index, tile.width))
-        ]
+        return merkle.leaf_hashes(self._decode(Tile(None, tile.index, tile.width)))
 
 
 def fetch_tile(source: Source, tile: Tile) -> list[bytes]:

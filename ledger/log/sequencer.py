@@ -5,7 +5,6 @@ the primary key makes sure of it again. What is committed has its index for ever
 back leaves no trace, and its index goes to the next entry.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.errors import EntryRefused
-from ledger.log.merkle import LEAF_PREFIX
+from ledger.log.merkle import leaf_hashes
 from ledger.log.store import level_hashes, log_size
 from ledger.log.tables import EntryRow, TileRow
 from ledger.log.tiles import MAX_ENTRY, TILE_WIDTH, tile_nodes
@@ -59,8 +58,7 @@ def append(session: Session, entries: Sequence[LogEntry]) -> range:
     kinds = [entry.kind for entry in entries]
     data = [entry.data for entry in entries]
     _check(kinds, data)
-    sha256 = hashlib.sha256
-    hashes = [sha256(LEAF_PREFIX + value).digest() for value in data]
+    hashes = leaf_hashes(data)
     rows = zip(range(start, end), kinds, hashes, data, strict=True)
     connection = session.connection()
     if connection.dialect.name == "postgresql":

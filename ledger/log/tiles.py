@@ -155,10 +155,10 @@ def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
     """
     entries: list[bytes] = []
     place = 0
-    while place < len(data) and len(entries) < width:
-        length = int.from_bytes(data[place : place + 2], "big")
-        end = place + 2 + length
-        if end > len(data):
+    size = len(data)
+    while place < size and len(entries) < width:
+        end = place + 2 + (data[place] << 8 | data[place + 1] if place + 1 < size else size)
+        if end > size:
             raise LogWrong(f"entry {start + len(entries)} is cut off")
         entries.append(data[place + 2 : end])
         place = end
