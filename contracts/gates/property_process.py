@@ -5,6 +5,7 @@ loads late is loaded by a failing trial run before the jail closes. `properties.
 stranger's program: it can spoil its own result and nothing else.
 """
 
+import atexit  # noqa: F401 - the system call filter wants it once files are gone
 import builtins
 import io
 import linecache
@@ -19,7 +20,7 @@ from typing import Any
 
 import hypothesis
 import msgspec
-from hypothesis import HealthCheck, Phase, given, settings, strategies
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import HypothesisException
 
 from contracts import trials
@@ -145,17 +146,25 @@ def _settings(count: int) -> settings:
     )
 
 
+_REHEARSAL = """
+from hypothesis import given, strategies
+
+@given(strategies.tuples(strategies.integers(0, 9), strategies.lists(strategies.integers())))
+def property_that_fails(drawn):
+    assert drawn[0] < 3 and len(drawn[1]) < 2, drawn
+
+@given(strategies.integers())
+def property_that_holds(drawn):
+    assert drawn is not None
+"""
+
+
 def _rehearse() -> None:
     """Fail once, so that everything that Hypothesis loads late is there."""
-
-    def trial(source: Any) -> None:
-        drawn = [source.randint(0, 9), source.random(), source.choice("abc")]
-        source.sample(range(9), 2)
-        if drawn[0] > 1:
-            raise AssertionError(drawn)
-
-    for strategy in (strategies.randoms(use_true_random=False),):
-        _outcome("trial", _settings(20)(hypothesis.seed(1)(given(strategy)(trial))), lambda: None)
+    example = {"contract": {}, "facts": {"rights": {}}, "inputs": [], "outputs": [], "commands": []}
+    results = _run(Start(_REHEARSAL, (example,), {}, 1, 20), lambda: None)
+    if [result.passed for result in results] != [False, True]:
+        raise RuntimeError(f"the rehearsal went wrong: {results}")
 
 
 def _no_files(*_arguments: object, **_named: object) -> Any:
@@ -167,6 +176,7 @@ def _forget_files() -> None:
 
     This is no wall, the jail is; it lets Hypothesis look for sources that it cannot have.
     """
+    os.getcwd = lambda: "/"
     for name in ("stat", "lstat", "open", "listdir", "scandir", "readlink", "access"):
         setattr(os, name, _no_files)
     builtins.open = io.open = _no_files
@@ -192,11 +202,13 @@ def _outcome(
     return PropertyResult(name, True)
 
 
-def _run(start: Start, asking: _Asking) -> tuple[PropertyResult, ...]:
+def _run(
+    start: Start, last: Callable[[], str | None], asking: trials.Judge | None = None
+) -> tuple[PropertyResult, ...]:
     module = types.ModuleType("properties")
     linecache.cache[FILE] = (len(start.source), None, start.source.splitlines(True), FILE)
     sys.modules["properties"] = module
-    with trials.using(asking, start.examples, start.effects):
+    with trials.using(asking or (lambda _: None), start.examples, start.effects):
         try:
             code = compile(start.source, FILE, "exec", dont_inherit=True)
             exec(code, module.__dict__)  # noqa: S102 - this is what the jail is for
@@ -206,8 +218,7 @@ def _run(start: Start, asking: _Asking) -> tuple[PropertyResult, ...]:
         for name, function in sorted(vars(module).items()):
             if name.startswith(PREFIX) and callable(function):
                 seeded = _settings(start.count)(hypothesis.seed(start.seed)(function))
-                asking.last = None
-                results.append(_outcome(name, seeded, lambda: asking.last))
+                results.append(_outcome(name, seeded, last))
     if not results:
         return (PropertyResult(FILE, False, f"has no function that begins with {PREFIX}"),)
     return tuple(results)
@@ -220,11 +231,13 @@ def main() -> None:
     hypothesis.reporting.reporter.value = lambda _text: None
     _rehearse()
     jail.enter_alone({descriptor})
-    jail.enter_threads()
     _forget_files()
+    _rehearse()
+    jail.enter_threads()
     start = receive(connection)
     if isinstance(start, Start):
-        send(connection, Done(_run(start, _Asking(connection))))
+        asking = _Asking(connection)
+        send(connection, Done(_run(start, lambda: asking.last, asking)))
 
 
 if __name__ == "__main__":
