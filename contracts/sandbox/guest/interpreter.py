@@ -65,8 +65,32 @@ WITHHELD = (
     "quit",
     "vars",
 )
+# What the modules above import when they are first used, and the codecs of str.encode.
+SUPPORTING = (
+    "_strptime",
+    "annotationlib",
+    "calendar",
+    "encodings.ascii",
+    "encodings.hex_codec",
+    "encodings.latin_1",
+    "encodings.raw_unicode_escape",
+    "encodings.unicode_escape",
+    "encodings.utf_16",
+    "encodings.utf_32",
+    "encodings.utf_8_sig",
+    "inspect",
+    "random",
+    "traceback",
+    "unicodedata",
+    "weakref",
+)
+# Imported in a contract's name by what is written in C: strptime, strftime, annotations.
+IN_ITS_NAME = ("_strptime", "annotationlib", "time")
 MESSAGE_LIMIT = 1_000  # characters
-SOURCE_NAME = "contract.py"
+CODE_LIMIT = 80  # characters; a valid code has at most 64
+# The parser would look for this file to show a line of it; as the name cannot be encoded it
+# does not, and takes the line from the source that it has.
+SOURCE_NAME = "contract.py\ud800"
 
 
 class _Silence:
@@ -86,7 +110,7 @@ def _import_for_contract(
     name: str, scope: Any = None, local: Any = None, wanted: Any = (), level: int = 0
 ) -> Any:
     asking = scope.get("__name__") if scope is not None else None
-    if asking == "contract" and (level or name not in ALLOWED):
+    if asking == "contract" and (level or name not in ALLOWED + IN_ITS_NAME):
         raise ImportError(f"module {name!r} is not available to contracts")
     return _import(name, scope, local, wanted, level)
 
@@ -113,8 +137,10 @@ def _answer(error: BaseException) -> str:
     if isinstance(error, Rejected):
         code, message = error.code, error.message
     else:
-        code, message = "E_EXCEPTION", f"{type(error).__name__}: {error}"
-    return f"{code}\0{line}\0{message[:MESSAGE_LIMIT]}"
+        shown = error.msg if isinstance(error, SyntaxError) else str(error)
+        code, message = "E_EXCEPTION", f"{type(error).__name__}: {shown}"
+    answer = f"{code[:CODE_LIMIT]}\0{line}\0{message[:MESSAGE_LIMIT]}"
+    return answer.encode(errors="replace").decode()
 
 
 def _refusal(error: BaseException) -> str:
@@ -200,8 +226,17 @@ def _warm() -> None:
 
 sys.stdout = sys.stderr = _Silence()
 warnings.simplefilter("ignore")
-for allowed in ALLOWED:  # loaded while the artifact is built: importing them costs nothing later
+for (
+    allowed
+) in ALLOWED:  # all is loaded while the artifact is built: importing them costs nothing later
     importlib.import_module(allowed)
+for supporting in SUPPORTING:
+    importlib.import_module(supporting)
+sys.path = []
+sys.path_hooks = []
+sys.path_importer_cache.clear()
+sys.meta_path = [sys.meta_path[0], sys.meta_path[1]]  # built in and frozen: there are no files
+sys.unraisablehook = sys.excepthook = lambda *_: None
 _warm()
 gc.collect()
 gc.freeze()
