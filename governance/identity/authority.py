@@ -11,6 +11,7 @@ one. So no serial number is signed twice and one approval never has two good cer
 """
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 
 import msgspec
@@ -45,11 +46,25 @@ SIGNING_LEASE = dt.timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Authority:
-    """What issuing needs: the keys, where things are published, and the network's voice."""
+    """What issuing needs: the keys, where things are published, and the network's voice.
+
+    Args:
+        keystore: holds the issuing authorities' and OCSP responders' keys.
+        herald: the network's voice.
+        base_url: where CRLs, OCSP and certificates are served: plain HTTP, an address or a full
+            domain name.
+        hosting: holds the keys of nodes that are hosted here; `keystore` if None.
+    """
 
     keystore: KeyStore
     herald: Herald
     base_url: str
+    hosting: KeyStore | None = None
+
+    @property
+    def node_keys(self) -> KeyStore:
+        """Where the keys of hosted nodes are."""
+        return self.hosting or self.keystore
 
     def issuer(self, row: AuthorityRow) -> Issuer:
         """Return the authority of `row` as an issuer."""
@@ -244,6 +259,7 @@ def _store(
             node=row.node,
             key_id=row.key_id,
             der=der,
+            thumbprint=hashlib.sha256(der).digest(),
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
             issued_at=at,

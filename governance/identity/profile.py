@@ -106,13 +106,13 @@ def node_certificate(
     """Return the certificate of a node (client and server) or of an API client (client only)."""
     key = load_public_key(order.spki)
     subject = _name(order.legal_name, order.node)
-    usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    names: list[x509.GeneralName] = [
-        x509.UniformResourceIdentifier(node_uri(order, issuer.base_url))
-    ]
+    usages = [STATEMENT_SIGNING if order.kind is CertificateKind.SERVICE else _CLIENT]
+    names: list[x509.GeneralName] = []
     if order.kind is CertificateKind.NODE:
         usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
-        names.insert(0, x509.DNSName(order.host))
+        names.append(_host_name(order.host))
+    uri = node_uri(order.network, order.member_id, order.node, issuer.base_url)
+    names.append(x509.UniformResourceIdentifier(uri))
     builder = _begin(subject, issuer.certificate.subject, key, serial, at)
     builder = builder.not_valid_after(_end(at + NODE_LIFETIME, issuer))
     builder = _leaf(builder, issuer, usages)
@@ -156,13 +156,13 @@ def root_certificate(
     return builder.add_extension(identifier, critical=False)
 
 
-def node_uri(order: CertificateOrder, base_url: str) -> str:
+def node_uri(network: str, member_id: str, node: str, base_url: str) -> str:
     """Return the URI of a node's identity: an extra, on which no check rests.
 
     Under the network's own host, because RFC 5280, 4.2.1.6 wants a full domain name or an
     address in a URI's authority, and pkilint a scheme that it knows (see ADR 0005).
     """
-    return f"{base_url}/network/{order.network}/{order.member_id}/{order.node}"
+    return f"{base_url}/network/{network}/{member_id}/{node}"
 
 
 def authority_title(name: str) -> str:

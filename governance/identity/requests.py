@@ -83,6 +83,20 @@ def check_request(
     )
 
 
+def request_key(der: bytes, where: str = "csr") -> PublicKey:
+    """Return the key in a request, without judging the rest: to open what it signed.
+
+    Raises:
+        CertificateRequestRefused: not a request, or a key of a kind that is not accepted.
+    """
+    try:
+        return accept_public_key(_decode(der, where).public_key())
+    except (StatementMalformed, ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateRequestRefused(
+            f"a key that is not accepted: {error}", (Fault(f"{where}.key", str(error)),)
+        ) from error
+
+
 def _decode(der: bytes, where: str) -> x509.CertificateSigningRequest:
     if len(der) > MAX_REQUEST:
         message = f"{len(der)} bytes; at most {MAX_REQUEST}"

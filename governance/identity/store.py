@@ -64,6 +64,13 @@ def certificate(session: Session, serial: str) -> CertificateRow | None:
     return session.get(CertificateRow, serial)
 
 
+def certificate_by_thumbprint(session: Session, thumbprint: bytes) -> CertificateRow | None:
+    """Return the certificate whose DER has this SHA-256."""
+    return session.scalars(
+        sa.select(CertificateRow).where(CertificateRow.thumbprint == thumbprint)
+    ).first()
+
+
 def is_held(session: Session, member_id: str) -> bool:
     """Return whether the member's certificates are on hold."""
     return session.get(HoldRow, member_id) is not None
@@ -80,6 +87,13 @@ def valid_by_key(session: Session, key: str, at: dt.datetime) -> CertificateRow 
         sa.select(CertificateRow)
         .where(CertificateRow.key_id == key, *_unrevoked(at))
         .order_by(CertificateRow.not_after.desc(), CertificateRow.serial)
+    ).first()
+
+
+def valid_by_serial(session: Session, serial: str, at: dt.datetime) -> CertificateRow | None:
+    """Return the certificate if it is valid now and not revoked; holds are not regarded."""
+    return session.scalars(
+        sa.select(CertificateRow).where(CertificateRow.serial == serial, *_unrevoked(at))
     ).first()
 
 

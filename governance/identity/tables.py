@@ -73,6 +73,7 @@ class CertificateRow(Base):
     node: Mapped[str] = mapped_column(sa.String(64))
     key_id: Mapped[str] = mapped_column(sa.String(64), index=True)
     der: Mapped[bytes]
+    thumbprint: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
     not_before: Mapped[dt.datetime]
     not_after: Mapped[dt.datetime] = mapped_column(index=True)
     issued_at: Mapped[dt.datetime]

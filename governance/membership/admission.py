@@ -14,8 +14,8 @@ from governance.errors import ApplicationClosed, ApplicationRefused, Certificate
 from governance.identity import store as identity
 from governance.identity.announcements import Herald
 from governance.identity.authority import Authority, approve
-from governance.identity.profile import CertificateKind, CertificateOrder
-from governance.identity.requests import CertificateRequest, KeyStanding, check_request
+from governance.identity.profile import CertificateKind, CertificateOrder, node_uri
+from governance.identity.requests import CertificateRequest, check_request, request_key
 from governance.membership import store
 from governance.membership.invitations import use_invitation
 from governance.membership.members import (
@@ -41,7 +41,7 @@ from governance.membership.statements import (
 from governance.membership.tables import ApplicationRow
 from ledger.errors import SignatureInvalid
 from ledger.hashing import content_digest
-from ledger.keys import public_bytes
+from ledger.keys import PublicKey, public_bytes
 from ledger.log.sequencer import LogEntry, append
 from ledger.statements import Opened, open_statement, read_envelope, read_statement
 from policies.errors import Fault
@@ -55,34 +55,43 @@ def open_application(raw: bytes) -> Opened[Application]:
 
     Raises:
         StatementMalformed: not such a statement.
-        SignatureInvalid: another author than the applicant, or not signed with that key.
+        SignatureInvalid: not signed with that key.
         CertificateRequestRefused: the first request is not one.
     """
     envelope = read_envelope(raw)
     statement = read_statement(envelope, APPLICATION, Application)
-    if statement.author != statement.body.member_id:
-        raise SignatureInvalid("an application's author is the applicant")
-    request = check_request(_signing_request(statement.body), lambda _: KeyStanding.NEW)
-    return open_statement(envelope, raw, statement, request.key)
+    return open_statement(envelope, raw, statement, applicant_key(statement.body))
+
+
+def applicant_key(body: Application) -> PublicKey:
+    """Return the key that an application is signed with: that of its first request.
+
+    Raises:
+        CertificateRequestRefused: not a request, or a key of a kind that is not accepted.
+    """
+    return request_key(_signing_request(body))
 
 
 def apply_for_membership(
-    session: Session, herald: Herald, opened: Opened[Application], at: dt.datetime
+    session: Session, authority: Authority, opened: Opened[Application], at: dt.datetime
 ) -> str:
     """Record an application and log it; return its id.
 
     Raises:
         ApplicationRefused: with every fault of the application and its certificate requests.
         InvitationRefused: it names an invitation that does not fit.
+        SignatureInvalid: it is said in another's name.
     """
     body = opened.body
+    if opened.statement.author != body.member_id:
+        raise SignatureInvalid("an application's author is the applicant")
     wanted = _wanted(session, body)
     faults: list[Fault] = []
     try:
         check_application(wanted, store.roster(session, wanted))
     except ApplicationRefused as error:
         faults += error.faults
-    keys, key_faults = _requested_keys(session, body)
+    keys, key_faults = _requested_keys(session, authority, wanted, body)
     faults += key_faults
     if faults:
         raise ApplicationRefused(
@@ -108,7 +117,7 @@ def apply_for_membership(
     )
     session.flush()
     event = ApplicationReceived(body, content_digest(opened.envelope))
-    herald.report(session, event, at)
+    authority.herald.report(session, event, at)
     return opened.statement.id
 
 
@@ -117,17 +126,23 @@ def open_withdrawal(session: Session, raw: bytes) -> Opened[ApplicationWithdrawa
 
     Raises:
         StatementMalformed: not such a statement.
-        SignatureInvalid: signed by another key, or said by another author.
+        SignatureInvalid: signed by another key.
         ApplicationUnknown: it names no application.
     """
     envelope = read_envelope(raw)
     statement = read_statement(envelope, APPLICATION_WITHDRAWAL, ApplicationWithdrawal)
-    row = store.application(session, statement.body.application_id)
-    if statement.author != row.member_id:
-        raise SignatureInvalid("only the applicant withdraws its application")
-    body = msgspec.json.decode(row.body, type=Application)
-    request = check_request(_signing_request(body), lambda _: KeyStanding.OWN)
-    return open_statement(envelope, raw, statement, request.key)
+    key = withdrawal_key(session, statement.body)
+    return open_statement(envelope, raw, statement, key)
+
+
+def withdrawal_key(session: Session, body: ApplicationWithdrawal) -> PublicKey:
+    """Return the key that a withdrawal is signed with: the one that signed the application.
+
+    Raises:
+        ApplicationUnknown: it names no application.
+    """
+    row = store.application(session, body.application_id)
+    return applicant_key(msgspec.json.decode(row.body, type=Application))
 
 
 def withdraw_application(
@@ -140,6 +155,8 @@ def withdraw_application(
         ApplicationClosed: it was decided or withdrawn before.
     """
     row = store.application(session, opened.body.application_id)
+    if opened.statement.author != row.member_id or opened.keyid != row.key_id:
+        raise SignatureInvalid("only the applicant withdraws its application, with the same key")
     _close(row, ApplicationState.WITHDRAWN, "", at)
     append(session, [LogEntry(APPLICATION_WITHDRAWAL, opened.envelope)])
     herald.report(session, ApplicationWithdrawn(row.member_id), at)
@@ -194,7 +211,7 @@ def found_membership(
     if store.members_after(session, "", 1):
         raise ApplicationRefused("the network has members already")
     wanted = _wanted(session, body)
-    faults = [*membership_faults(wanted), *_requested_keys(session, body)[1]]
+    faults = [*membership_faults(wanted), *_requested_keys(session, authority, wanted, body)[1]]
     if Role.PLATFORM_ADMINISTRATOR not in wanted.roles:
         faults.append(Fault("roles", "the first member is the platform administrator"))
     if faults:
@@ -224,7 +241,7 @@ def order_certificate(
     Raises:
         CertificateRequestRefused: with every fault.
     """
-    checked = check_node_request(session, membership.member_id, request)
+    checked = check_node_request(session, authority, membership, request)
     order = order_for(authority, membership, request.node(), checked.spki)
     return approve(session, order, at, supersedes)
 
@@ -251,23 +268,32 @@ def order_for(
 
 
 def check_node_request(
-    session: Session, member_id: str, request: NodeRequest, where: str = "csr"
+    session: Session,
+    authority: Authority,
+    membership: Membership,
+    request: NodeRequest,
+    where: str = "csr",
 ) -> CertificateRequest:
     """Return a node's certificate request, if it keeps the policy.
 
     Raises:
         CertificateRequestRefused: with every fault.
     """
-    host = request.node().host
+    node = request.node()
+    names = [
+        node_uri(authority.herald.network, membership.member_id, node.name, authority.base_url)
+    ]
     return check_request(
         request.csr,
-        lambda key: identity.key_standing(session, key, member_id),
-        [host] if host else [],
+        lambda key: identity.key_standing(session, key, membership.member_id),
+        [*names, node.host] if node.host else names,
         where,
     )
 
 
-def _requested_keys(session: Session, body: Application) -> tuple[list[str], list[Fault]]:
+def _requested_keys(
+    session: Session, authority: Authority, wanted: Membership, body: Application
+) -> tuple[list[str], list[Fault]]:
     keys: list[str] = []
     faults: list[Fault] = []
     for place, request in enumerate(body.nodes):
@@ -277,7 +303,7 @@ def _requested_keys(session: Session, body: Application) -> tuple[list[str], lis
                 faults.append(Fault(where, "an API client brings a certificate request"))
             continue
         try:
-            checked = check_node_request(session, body.member_id, request, where)
+            checked = check_node_request(session, authority, wanted, request, where)
         except CertificateRequestRefused as error:
             faults += error.faults
             continue

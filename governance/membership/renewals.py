@@ -22,7 +22,7 @@ from governance.identity import revocation
 from governance.identity import store as identity
 from governance.identity.authority import Authority, approve
 from governance.identity.profile import renewal_due
-from governance.identity.requests import KeyStanding, check_request
+from governance.identity.requests import request_key
 from governance.identity.revocation import Reason
 from governance.identity.tables import CertificateRow
 from governance.membership import store
@@ -42,7 +42,7 @@ from governance.membership.statements import (
 )
 from governance.membership.tables import RecoveryRow
 from ledger.errors import SignatureInvalid
-from ledger.keys import public_bytes
+from ledger.keys import PublicKey, public_bytes
 from ledger.log.sequencer import LogEntry, append
 from ledger.statements import Opened, open_statement, read_envelope, read_statement
 from policies.actions import Action
@@ -84,7 +84,7 @@ def renew(
     current = identity.valid_by_key(session, opened.keyid, at)
     if current is None or (current.member_id, current.node) != (actor.member_id, body.node):
         raise IssuanceRefused(f"renewing {body.node} takes its own key, not another's")
-    checked = check_node_request(session, actor.member_id, request)
+    checked = check_node_request(session, authority, membership, request)
     rotated = checked.key_id != opened.keyid
     if rotated:
         envelope = read_envelope(opened.envelope)
@@ -99,18 +99,26 @@ def open_recovery(raw: bytes) -> Opened[Recovery]:
 
     Raises:
         StatementMalformed: not such a statement.
-        SignatureInvalid: not signed with the request's key, or by another author.
+        SignatureInvalid: not signed with the request's key.
         CertificateRequestRefused: it holds no certificate request.
     """
     envelope = read_envelope(raw)
     statement = read_statement(envelope, RECOVERY, Recovery)
-    if statement.author != statement.body.member_id:
-        raise SignatureInvalid("a recovery is asked for in the member's own name")
-    request = check_request(statement.body.csr, lambda _: KeyStanding.NEW)
-    return open_statement(envelope, raw, statement, request.key)
+    return open_statement(envelope, raw, statement, recovery_key(statement.body))
 
 
-def request_recovery(session: Session, opened: Opened[Recovery], at: dt.datetime) -> str:
+def recovery_key(body: Recovery) -> PublicKey:
+    """Return the key that a recovery is asked for with: the new one.
+
+    Raises:
+        CertificateRequestRefused: not a request, or a key of a kind that is not accepted.
+    """
+    return request_key(body.csr)
+
+
+def request_recovery(
+    session: Session, authority: Authority, opened: Opened[Recovery], at: dt.datetime
+) -> str:
     """Record a request for recovery and log it; return the id of its key, to be voted on.
 
     The key is not claimed for the member: whoever asks has shown nothing yet but the key.
@@ -121,11 +129,13 @@ def request_recovery(session: Session, opened: Opened[Recovery], at: dt.datetime
         CertificateRequestRefused: with every fault.
     """
     body = opened.body
+    if opened.statement.author != body.member_id:
+        raise SignatureInvalid("a recovery is asked for in the member's own name")
     membership = store.member(session, body.member_id)
     if membership.state in (State.REVOKED, State.LEFT):
         raise TransitionRefused(f"the membership of {body.member_id} is over; apply anew")
     request = _request_of(membership, body.node, body.csr)
-    checked = check_node_request(session, body.member_id, request)
+    checked = check_node_request(session, authority, membership, request)
     if identity.valid_by_key(session, checked.key_id, at) is not None:
         raise RecoveryRefused("this key has a valid certificate: renew with it")
     append(session, [LogEntry(RECOVERY, opened.envelope)])
@@ -201,9 +211,10 @@ def enrol_hosted_node(
         raise NodeUnknown(f"{member_id} has no node of kind {kind}")
     name = hosted_key_name(member_id, node.name)
     try:
-        key = authority.keystore.public_key(name)
+        key = authority.node_keys.public_key(name)
     except KeyUnknown:
-        key = authority.keystore.generate(name)
+        key = authority.node_keys.generate(name)
+    store.keep_hosted_key(session, membership, node.name, name)
     issuance = approve(session, order_for(authority, membership, node, public_bytes(key)), at)
     return name, issuance
 

@@ -10,6 +10,7 @@ LEAVE = "leave"
 NODE_ADDITION = "node-addition"
 NODE_REMOVAL = "node-removal"
 RENEWAL = "renewal"
+ENROLMENT = "enrolment"
 RECOVERY = "recovery"
 INVITATION = "invitation"
 INVITATION_REVOCATION = "invitation-revocation"
@@ -93,6 +94,12 @@ class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     node: str
     csr: bytes
+
+
+class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The member wants a one-time token with which one of its nodes enrols over EST."""
+
+    node: str
 
 
 class Recovery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -148,6 +148,20 @@ def nodes_of(session: Session, member_id: str, number: int) -> tuple[Node, ...]:
     return tuple(Node(row.name, NodeKind(row.kind), row.address) for row in rows)
 
 
+def keep_hosted_key(session: Session, membership: Membership, node: str, name: str) -> None:
+    """Record under which name the key store holds the key of a node that is hosted here."""
+    session.execute(
+        sa.update(NodeRow)
+        .where(
+            NodeRow.member_id == membership.member_id,
+            NodeRow.number == membership.number,
+            NodeRow.name == node,
+            NodeRow.removed_at.is_(None),
+        )
+        .values(hosted_key=name)
+    )
+
+
 def sponsored_by(session: Session, sponsor_id: str) -> list[str]:
     """Return the members that act through `sponsor_id`, sorted."""
     rows = session.scalars(
@@ -200,6 +214,16 @@ def open_application(session: Session, member_id: str) -> ApplicationRow | None:
             ApplicationRow.member_id == member_id, ApplicationRow.state == "applied"
         )
     ).first()
+
+
+def open_applications(session: Session) -> list[ApplicationRow]:
+    """Return the open applications, oldest first."""
+    rows = session.scalars(
+        sa.select(ApplicationRow)
+        .where(ApplicationRow.state == "applied")
+        .order_by(ApplicationRow.applied_at, ApplicationRow.id)
+    )
+    return list(rows)
 
 
 def roster(session: Session, wanted: Membership) -> Roster:
@@ -326,6 +350,7 @@ def _keep_nodes(session: Session, after: Membership, at: dt.datetime) -> None:
                     number=after.number,
                     kind=node.kind,
                     address=node.address,
+                    hosted_key=None,
                     removed_at=None,
                 )
             )

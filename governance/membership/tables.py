@@ -75,6 +75,7 @@ class NodeRow(Base):
     added_at: Mapped[dt.datetime]
     kind: Mapped[str] = mapped_column(sa.String(16))
     address: Mapped[str] = mapped_column(sa.String(320))
+    hosted_key: Mapped[str | None] = mapped_column(sa.String(192))
     removed_at: Mapped[dt.datetime | None]
 
 

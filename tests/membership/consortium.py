@@ -117,7 +117,7 @@ class Consortium:
         raw = statement(APPLICATION, body.member_id, body, self.at, key)
         said = admission.open_application(raw)
         with writing(self.engine) as session:
-            return admission.apply_for_membership(session, self.authority.herald, said, self.at)
+            return admission.apply_for_membership(session, self.authority, said, self.at)
 
     def admit(self, application_id: str) -> None:
         with writing(self.engine) as session:

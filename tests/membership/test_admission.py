@@ -114,8 +114,9 @@ def test_an_application_signed_by_another_key_is_refused(consortium: Consortium)
 def test_an_application_in_anothers_name_is_refused(consortium: Consortium) -> None:
     key = new_key()
     raw = statement(APPLICATION, "trust-b", application("trust-a", key), consortium.at, key)
-    with pytest.raises(SignatureInvalid):
-        admission.open_application(raw)
+    said = admission.open_application(raw)
+    with pytest.raises(SignatureInvalid), writing(consortium.engine) as session:
+        admission.apply_for_membership(session, consortium.authority, said, consortium.at)
 
 
 def test_every_fault_is_reported_at_once(consortium: Consortium) -> None:
@@ -258,7 +259,7 @@ class TestInvitations:
         with writing(consortium.engine) as session:
             wanted = admission.apply_for_membership(
                 session,
-                consortium.authority.herald,
+                consortium.authority,
                 opened(APPLICATION, "trust-a", body, consortium.at, key),
                 consortium.at,
             )

@@ -1,0 +1,50 @@
+"""What the routes of memberships and identities need of the process that runs them."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from governance.identity.authority import Authority
+from ledger.keys import PublicKey
+from ledger.statements import Opened
+from policies.actors import Actor
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+class Desk(Protocol):
+    """Opens statements: signature, certificate valid now, network, time, replay."""
+
+    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
+        """Return who says what in `raw`."""
+        ...
+
+    def open_with_own_key(
+        self, raw: bytes, kind: str, body: type[Body], key_of: Callable[[Body], PublicKey]
+    ) -> Opened[Body]:
+        """Return what `raw` says, signed with a key that is not certified yet."""
+        ...
+
+
+def no_parameters(_session: Session, _at: dt.datetime) -> tuple[int, str]:
+    """Return what the network map says of parameters before there are any."""
+    return 0, ""
+
+
+@dataclass(frozen=True)
+class MembershipServices:
+    """What routes use.
+
+    Args:
+        authority: issues certificates and speaks for the network.
+        desk: opens statements.
+        parameters: returns version and digest (`sha256:<hex>`) of the network parameters.
+    """
+
+    authority: Authority
+    desk: Desk
+    parameters: Callable[[Session, dt.datetime], tuple[int, str]] = no_parameters
