@@ -126,7 +126,7 @@ def enrol_node_again(
 
 
 @get(
-    "/ca/{name:str}.cer",
+    "/ca/{file:str}",
     opt={"authz": "public"},
     sync_to_thread=True,
     tags=["identity"],
@@ -134,9 +134,10 @@ def enrol_node_again(
     media_type=PKIX_CERT,
 )
 def authority_certificate(
-    name: FromPath[str], database: NamedDependency[Engine]
+    file: FromPath[str], database: NamedDependency[Engine]
 ) -> Response[bytes]:
     """Return the DER certificate that AIA points to."""
+    name = file.removesuffix(".cer")
     with reading(database) as session:
         row = store.authority_named(session, name)
     if row is None:
@@ -145,7 +146,7 @@ def authority_certificate(
 
 
 @get(
-    "/crl/{name:str}.crl",
+    "/crl/{file:str}",
     opt={"authz": "public"},
     sync_to_thread=True,
     tags=["identity"],
@@ -153,12 +154,13 @@ def authority_certificate(
     media_type=PKIX_CRL,
 )
 def revocation_list(
-    name: FromPath[str],
+    file: FromPath[str],
     database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     membership: NamedDependency[MembershipServices],
 ) -> Response[bytes]:
     """Return the CRL, signed anew if something was revoked since."""
+    name = file.removesuffix(".crl")
     with reading(database) as session:
         der = fresh_crl(session, name, at)
     if der is None:

@@ -17,15 +17,14 @@ from governance.identity.authority import Authority, approve
 from governance.identity.profile import CertificateKind, CertificateOrder, node_uri
 from governance.identity.requests import CertificateRequest, check_request, request_key
 from governance.membership import store
+from governance.membership.applicants import ApplicationState, check_application
 from governance.membership.invitations import use_invitation
 from governance.membership.members import (
-    ApplicationState,
     Membership,
     Node,
     NodeKind,
     Role,
     State,
-    check_application,
     membership_faults,
     name_key,
 )

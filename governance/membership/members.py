@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from governance.errors import ApplicationRefused, TransitionRefused
+from governance.errors import TransitionRefused
 from policies.errors import Fault
 
 MEMBER_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
@@ -74,15 +74,6 @@ class State(StrEnum):
     SUSPENDED = "suspended"
     REVOKED = "revoked"
     LEFT = "left"
-
-
-class ApplicationState(StrEnum):
-    """Where an application stands."""
-
-    APPLIED = "applied"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    WITHDRAWN = "withdrawn"
 
 
 class Standing(StrEnum):
@@ -367,59 +358,6 @@ def sponsor_faults(sponsor: Membership | None, sponsor_id: str) -> Iterator[Faul
 def is_operating(membership: Membership) -> bool:
     """Return whether the member holds a role that runs a node."""
     return any(role in NODE_OF_ROLE for role in membership.roles)
-
-
-class Roster(msgspec.Struct, frozen=True):
-    """What the registry knows that bears on an application.
-
-    Args:
-        same_id: the newest membership under the member id.
-        same_name: the newest memberships under the legal name.
-        open_applications: how many are open under the member id or the legal name.
-        sponsor: the membership of the sponsor that is named.
-    """
-
-    same_id: Membership | None
-    same_name: tuple[Membership, ...]
-    open_applications: int
-    sponsor: Membership | None
-
-
-def check_application(wanted: Membership, roster: Roster) -> None:
-    """Return if the organisation may apply for `wanted`.
-
-    Raises:
-        ApplicationRefused: with every fault.
-    """
-    faults = (*membership_faults(wanted), *_roster_faults(wanted, roster))
-    if faults:
-        raise ApplicationRefused(
-            f"the application has {len(faults)} fault(s): {faults[0]}", tuple(faults)
-        )
-
-
-def _roster_faults(wanted: Membership, roster: Roster) -> Iterator[Fault]:
-    if roster.open_applications:
-        yield Fault("member_id", "this organisation has an open application already")
-    if roster.same_id is not None:
-        yield from _earlier_faults("member_id", roster.same_id)
-        if name_key(roster.same_id.legal_name) != name_key(wanted.legal_name):
-            yield Fault("member_id", f"{wanted.member_id} is the id of another organisation")
-    for other in roster.same_name:
-        if other.member_id != wanted.member_id:
-            yield Fault("legal_name", f"this organisation is known here as {other.member_id}")
-    if wanted.sponsor_id is not None:
-        yield from sponsor_faults(roster.sponsor, wanted.sponsor_id)
-
-
-def _earlier_faults(where: str, earlier: Membership) -> Iterator[Fault]:
-    match earlier.state:
-        case State.ACTIVE | State.SUSPENDED:
-            yield Fault(where, f"{earlier.member_id} is a member already ({earlier.state})")
-        case State.REVOKED:
-            yield Fault(where, f"{earlier.member_id} was revoked, and that is for good")
-        case State.LEFT:
-            return
 
 
 def name_key(legal_name: str) -> str:

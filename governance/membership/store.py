@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from governance.errors import ApplicationUnknown, MemberUnknown
 from governance.identity import store as identity
 from governance.identity.profile import CertificateKind
+from governance.membership.applicants import Roster
 from governance.membership.members import (
     Change,
     Membership,
     Node,
     NodeKind,
     Role,
-    Roster,
     Standing,
     State,
     name_key,
