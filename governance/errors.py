@@ -193,3 +193,19 @@ class RecoveryRefused(GovernanceError):
 
 class LoadFailed(GovernanceError):
     """The instructions could not all be committed."""
+
+
+class ParametersUnknown(GovernanceError):
+    """There is no such version of the network parameters."""
+
+
+class IncidentInvalid(GovernanceError):
+    """What is reported is no incident that somebody answers for."""
+
+
+class IncidentRefused(GovernanceError):
+    """The incident is not this member's to change, or is past such a change."""
+
+
+class IncidentUnknown(GovernanceError):
+    """There is no incident with this id."""

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from governance.decisions.network import NetworkState, decode_state
 from governance.decisions.tables import DocumentRow, NetworkStateRow, ParametersRow, ProposalRow
-from governance.errors import DocumentUnknown, NetworkUnfounded, ProposalUnknown
+from governance.errors import DocumentUnknown, NetworkUnfounded, ParametersUnknown, ProposalUnknown
 
 _STATE_ID = 1
 
@@ -104,14 +104,14 @@ def parameters_envelope(session: Session, version: int | None = None) -> bytes:
     """Return the signed parameters: a version, or the newest.
 
     Raises:
-        NetworkUnfounded: there is no such version.
+        ParametersUnknown: there is no such version.
     """
     query = sa.select(ParametersRow.envelope).order_by(ParametersRow.version.desc()).limit(1)
     if version is not None:
         query = query.where(ParametersRow.version == version)
     envelope = session.scalar(query)
     if envelope is None:
-        raise NetworkUnfounded(f"there is no version {version or 1} of the parameters")
+        raise ParametersUnknown(f"there is no version {version or 1} of the parameters")
     return envelope
 
 
