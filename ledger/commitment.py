@@ -292,6 +292,8 @@ def _write(
             "txid": item.candidate.transaction.txid,
             "log_index": indexes[place],
             "creator": item.candidate.transaction.creator,
+            "contract": item.candidate.transaction.contract.name,
+            "contract_version": item.candidate.transaction.contract.version,
             "committed_at": at,
             "body": item.candidate.body,
             "signatures": item.candidate.signatures,

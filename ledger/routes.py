@@ -28,8 +28,7 @@ from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
 
-MAX_ITEMS = 200
-"""Transactions in one request."""
+MAX_ITEMS = 200  # transactions in one request
 
 _TAGS = ["ledger"]
 

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from sqlalchemy.engine import Engine
 
+from ledger import declarations as d
 from ledger import relations as r
 from ledger.database import writing
 from ledger.services import LedgerServices
@@ -29,7 +30,7 @@ def post_right(
     database: NamedDependency[Engine],
 ) -> r.Registered:
     """Take a statement of kind `beneficial-right` from the right's registrar."""
-    actor, opened = ledger.desk.open(body, r.RIGHT_KIND, r.BeneficialRight)
+    actor, opened = ledger.desk.open(body, d.RIGHT_KIND, d.BeneficialRight)
     with writing(database) as session:
         return r.register_right(session, actor, rules, opened)
 
@@ -49,7 +50,7 @@ def post_account_keys(
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `account-keys` from the investors' custodian."""
-    actor, opened = ledger.desk.open(body, r.KEYS_KIND, r.AccountKeys)
+    actor, opened = ledger.desk.open(body, d.KEYS_KIND, d.AccountKeys)
     with writing(database) as session:
         return r.register_account_keys(session, actor, rules, opened, at)
 
@@ -69,7 +70,7 @@ def post_custody(
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `custody` from the custodian."""
-    actor, opened = ledger.desk.open(body, r.CUSTODY_KIND, r.CustodyTaken)
+    actor, opened = ledger.desk.open(body, d.CUSTODY_KIND, d.CustodyTaken)
     with writing(database) as session:
         return r.register_custody(session, actor, rules, opened, at)
 
@@ -88,7 +89,7 @@ def post_release(
     database: NamedDependency[Engine],
 ) -> r.Registered:
     """Take a statement of kind `custody-release` from the custodian that lets them go."""
-    actor, opened = ledger.desk.open(body, r.RELEASE_KIND, r.CustodyReleased)
+    actor, opened = ledger.desk.open(body, d.RELEASE_KIND, d.CustodyReleased)
     with writing(database) as session:
         return r.release_custody(session, actor, rules, opened)
 
@@ -107,7 +108,7 @@ def post_control(
     database: NamedDependency[Engine],
 ) -> r.Registered:
     """Take a statement of kind `transfer-control` from the registrar."""
-    actor, opened = ledger.desk.open(body, r.CONTROL_KIND, r.TransferControl)
+    actor, opened = ledger.desk.open(body, d.CONTROL_KIND, d.TransferControl)
     with writing(database) as session:
         return r.set_transfer_control(session, actor, rules, opened)
 
@@ -127,7 +128,7 @@ def post_session(
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `market-session` from whom the rules let set it."""
-    actor, opened = ledger.desk.open(body, r.SESSION_KIND, r.MarketSession)
+    actor, opened = ledger.desk.open(body, d.SESSION_KIND, d.MarketSession)
     with writing(database) as session:
         return r.set_market_session(session, actor, rules, opened, at)
 

@@ -109,6 +109,10 @@ class Submissions:
             self._changed.notify_all()
         self._thread.join()
 
+    def waiting(self) -> int:
+        """Return how many transactions wait to be committed."""
+        return len(self._queue)
+
     def submit(self, actor: Actor, rules: CompiledRules, data: bytes) -> Receipt:
         """Return the receipt of the submission in `data`, once it is durable.
 

@@ -19,13 +19,18 @@ class TransactionRow(Base):
     """A committed transaction, whole: from it the answers' tear-offs are made."""
 
     __tablename__ = "ledger_transaction"
-    __table_args__ = {"info": {APPEND_ONLY: True}}  # noqa: RUF012 - SQLAlchemy reads it as is
+    __table_args__ = (
+        sa.Index(None, "contract", "contract_version", "position"),
+        {"info": {APPEND_ONLY: True}},
+    )
     position: Mapped[int] = mapped_column(
         sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False
     )
     txid: Mapped[bytes] = mapped_column(_HASH, unique=True)
     log_index: Mapped[int] = mapped_column(unique=True)
     creator: Mapped[str] = mapped_column(_ID)
+    contract: Mapped[str] = mapped_column(sa.String(256))
+    contract_version: Mapped[str] = mapped_column(sa.String(256))
     committed_at: Mapped[dt.datetime]
     body: Mapped[bytes] = mapped_column(sa.LargeBinary)
     signatures: Mapped[bytes] = mapped_column(sa.LargeBinary)

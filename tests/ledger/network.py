@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from ledger import declarations as d
 from ledger import relations as r
 from ledger.commitment import Judges, Receipt
 from ledger.components import Contract, Network
@@ -165,12 +166,12 @@ class TestNetwork:
 
     def say(self, member: str, kind: str, body: msgspec.Struct) -> r.Registered:
         use, timed = {
-            r.RIGHT_KIND: (r.register_right, False),
-            r.KEYS_KIND: (r.register_account_keys, True),
-            r.CUSTODY_KIND: (r.register_custody, True),
-            r.RELEASE_KIND: (r.release_custody, False),
-            r.CONTROL_KIND: (r.set_transfer_control, False),
-            r.SESSION_KIND: (r.set_market_session, True),
+            d.RIGHT_KIND: (r.register_right, False),
+            d.KEYS_KIND: (r.register_account_keys, True),
+            d.CUSTODY_KIND: (r.register_custody, True),
+            d.RELEASE_KIND: (r.release_custody, False),
+            d.CONTROL_KIND: (r.set_transfer_control, False),
+            d.SESSION_KIND: (r.set_market_session, True),
         }[kind]
         at = (self.now,) if timed else ()
         with writing(self.engine) as session:
@@ -179,26 +180,26 @@ class TestNetwork:
             )
 
     def right(self, right: str, registrar: str = "trust-a", quantity: int = 1_000_000) -> None:
-        body = r.BeneficialRight(
+        body = d.BeneficialRight(
             right, "受益権", "real_estate", "fund-a", "am-a", CONTRACT.name, quantity, "TC-1",
             "CTL-" + right,
         )  # fmt: skip
-        self.say(registrar, r.RIGHT_KIND, body)
+        self.say(registrar, d.RIGHT_KIND, body)
 
     def customer(self, custodian: str, *investors: str, holder: str = "") -> None:
-        items = tuple(r.CustodyItem(i, holder or custodian) for i in investors)
-        self.say(custodian, r.CUSTODY_KIND, r.CustodyTaken(items))
+        items = tuple(d.CustodyItem(i, holder or custodian) for i in investors)
+        self.say(custodian, d.CUSTODY_KIND, d.CustodyTaken(items))
         self.new_keys(custodian, *investors)
 
     def new_keys(self, custodian: str, *investors: str) -> None:
         self.accounts |= {i: new_signer() for i in investors}
         keys = tuple(
-            r.AccountKey(i, public_bytes(self.accounts[i].public_key())) for i in investors
+            d.AccountKey(i, public_bytes(self.accounts[i].public_key())) for i in investors
         )
-        self.say(custodian, r.KEYS_KIND, r.AccountKeys(keys))
+        self.say(custodian, d.KEYS_KIND, d.AccountKeys(keys))
 
     def session(self, status: str = "open") -> None:
-        self.say("platform", r.SESSION_KIND, r.MarketSession(status))
+        self.say("platform", d.SESSION_KIND, d.MarketSession(status))
 
     def composer(self, creator: str) -> Composer:
         return Composer(

@@ -3,9 +3,9 @@ import datetime as dt
 import pytest
 from sqlalchemy.engine import Engine
 
+from ledger import declarations as d
 from ledger import disclosure, queries
 from ledger import errors as e
-from ledger import relations as r
 from ledger.database import reading
 from ledger.gateway import Gateway
 from ledger.keys import SoftwareSigner, verify_signature
@@ -120,8 +120,10 @@ def test_registers_of_own_rights_and_products(network: TestNetwork):
         assert held == {"INV001": 65, "INV002": 5, "INV003": 20, "INV004": 10}
         assert register.total == 100
     with asks(network, "trust-b") as reader:
-        hidden = pytest.raises(e.NotFound, queries.read_register, reader, "BR001", When(), Asked())
-        absent = pytest.raises(e.NotFound, queries.read_register, reader, "BR099", When(), Asked())
+        with pytest.raises(e.NotFound) as hidden:
+            queries.read_register(reader, "BR001", When(), Asked())
+        with pytest.raises(e.NotFound) as absent:
+            queries.read_register(reader, "BR099", When(), Asked())
     assert str(hidden.value).replace("BR001", "BR099") == str(absent.value)
 
 
@@ -187,8 +189,8 @@ def test_hidden_and_absent_transactions_are_alike(network: TestNetwork):
     (hidden,) = [t.transfer_txid for t in transfers(network, "direct-a") if t.quantity == 10]
     answers = []
     for txid in (hidden, "ab" * 32, "zz", "é" * 64):
-        with asks(network, "custody-a") as reader:
-            error = pytest.raises(e.NotFound, disclosure.read_transaction, reader, txid)
+        with asks(network, "custody-a") as reader, pytest.raises(e.NotFound) as error:
+            disclosure.read_transaction(reader, txid)
         answers.append(str(error.value).replace(txid, "*"))
     assert len(set(answers)) == 1
 
@@ -206,9 +208,9 @@ def test_a_wallet_can_be_built_from_the_answer(network: TestNetwork):
 
 def test_a_moved_customer_is_seen_by_the_new_custodian_from_then_on(network: TestNetwork):
     before = transfers(network, "custody-a")
-    network.say("custody-a", r.RELEASE_KIND, r.CustodyReleased("custody-b", ("INV001",)))
-    item = r.CustodyItem("INV001", "custody-b")
-    network.say("custody-b", r.CUSTODY_KIND, r.CustodyTaken((item,)))
+    network.say("custody-a", d.RELEASE_KIND, d.CustodyReleased("custody-b", ("INV001",)))
+    item = d.CustodyItem("INV001", "custody-b")
+    network.say("custody-b", d.CUSTODY_KIND, d.CustodyTaken((item,)))
     network.new_keys("custody-b", "INV001")
     network.do("custody-b", "BR001", "INV001", "INV004", 2)
     assert transfers(network, "custody-a") == before

@@ -5,8 +5,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from ledger import declarations as d
 from ledger import errors as e
-from ledger import relations as r
 from ledger.components import Input
 from ledger.composition import Signed, WalletToken, encode_submission
 from ledger.database import Base, reading
@@ -223,10 +223,10 @@ def test_a_closed_session_and_a_blocked_right_stop_everything(network: TestNetwo
     with pytest.raises(e.SessionClosed):
         network.do("trust-a", "BR001", "", "INV001", 100)
     network.session("open")
-    network.say("trust-a", r.CONTROL_KIND, r.TransferControl("CTL-BR001", False))
+    network.say("trust-a", d.CONTROL_KIND, d.TransferControl("CTL-BR001", False))
     with pytest.raises(e.RightBlocked):
         network.do("trust-a", "BR001", "", "INV001", 100)
-    network.say("trust-a", r.CONTROL_KIND, r.TransferControl("CTL-BR001", True))
+    network.say("trust-a", d.CONTROL_KIND, d.TransferControl("CTL-BR001", True))
     network.do("trust-a", "BR001", "", "INV001", 100)
 
 
@@ -245,9 +245,9 @@ def test_a_customer_moves_only_when_released_and_with_a_new_key(network: TestNet
     network.do("trust-a", "BR001", "", "INV001", 100)
     with pytest.raises(e.RelationRefused):
         network.customer("custody-b", "INV001")
-    network.say("custody-a", r.RELEASE_KIND, r.CustodyReleased("custody-b", ("INV001",)))
-    taken = r.CustodyTaken((r.CustodyItem("INV001", "entrusted-b"),))
-    network.say("custody-b", r.CUSTODY_KIND, taken)
+    network.say("custody-a", d.RELEASE_KIND, d.CustodyReleased("custody-b", ("INV001",)))
+    taken = d.CustodyTaken((d.CustodyItem("INV001", "entrusted-b"),))
+    network.say("custody-b", d.CUSTODY_KIND, taken)
     kept = TestWallet(network)
     with pytest.raises(e.AccountKeyWrong):
         network.do("custody-b", "BR001", "INV001", "INV003", 1)
