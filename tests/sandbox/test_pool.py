@@ -1,0 +1,172 @@
+"""Workers are replaced when they die; nobody gets a verdict because of it."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from contracts.errors import SandboxUnavailable
+from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
+from contracts.sandbox.process import WorkerProcess
+from contracts.sandbox.protocol import Start
+from contracts.sandbox.runtime import Runtime
+from contracts.sandbox.verdicts import Accepted, OutOfGas, Rejected, Unavailable
+from ledger.verification import ContractVersion, VerificationRequest, Verifier
+from tests.sandbox.conftest import CONSERVING, SMALL, token, transaction
+
+HONEST = Sandboxed(CONSERVING)
+LOOP = "def verify(tx):\n    while True: pass"
+WRONG = json.dumps(transaction(outputs=[token("INV-B", 1)]))
+
+
+@pytest.fixture
+def two(runtime: Runtime) -> Iterator[Pool]:
+    with Pool(runtime, size=2, capacity=2) as pool:
+        yield pool
+
+
+def test_a_batch_keeps_its_order_over_workers(two: Pool):
+    batch = [SMALL if number % 3 else WRONG for number in range(200)]
+    verdicts = [outcome.verdict for outcome in two.judge(HONEST, batch)]
+    assert [type(verdict) for verdict in verdicts] == [
+        Accepted if number % 3 else Rejected for number in range(200)
+    ]
+    assert len(set(verdicts)) == 2
+
+
+def test_an_empty_batch_is_nothing(two: Pool):
+    assert two.judge(HONEST, []) == []
+
+
+def test_memory_digests_come_on_request(two: Pool):
+    asked = two.judge(HONEST, [SMALL, SMALL], want_memory_digest=True)
+    assert len(set(asked)) == 1
+    assert (asked[0].memory_digest or "").startswith("sha256:")
+    assert two.judge(HONEST, [SMALL])[0].memory_digest is None
+
+
+def test_more_contracts_than_a_worker_keeps_are_loaded_again(two: Pool):
+    contracts = [Sandboxed(f"{CONSERVING}\n# {number}") for number in range(5)]
+    for _ in range(2):
+        for contract in contracts:
+            assert isinstance(two.judge(contract, [SMALL])[0].verdict, Accepted)
+
+
+def test_a_worker_that_forgot_a_contract_is_given_it_again(runtime: Runtime):
+    worker = WorkerProcess(Start(runtime.id, str(runtime.folder.parents[1]), 2, 5.0))
+    worker._held["k"] = None  # it never had it
+    outcomes = list(worker.judge("k", 10**8, CONSERVING, [SMALL]))
+    assert isinstance(outcomes[0].verdict, Accepted)
+    worker.stop()
+
+
+def test_an_idle_worker_that_was_killed_is_replaced_without_a_trace(two: Pool):
+    for pid in two.pids:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.1)
+    assert {type(o.verdict) for o in two.judge(HONEST, [SMALL] * 8)} == {Accepted}
+    assert len(two.pids) == 2
+
+
+def test_a_worker_killed_at_work_loses_one_transaction(runtime: Runtime):
+    with Pool(runtime, size=1) as pool:
+        pool.judge(HONEST, [SMALL])
+        (pid,) = pool.pids
+        slow = Sandboxed(LOOP, 200_000_000)
+        killer = threading.Timer(0.15, os.kill, (pid, signal.SIGKILL))
+        killer.start()
+        verdicts = [outcome.verdict for outcome in pool.judge(slow, [SMALL] * 20)]
+        killer.join()
+        lost = [verdict for verdict in verdicts if isinstance(verdict, Unavailable)]
+        assert len(lost) == 1
+        assert "try again" in lost[0].reason
+        assert verdicts.count(OutOfGas(200_000_000)) == 19
+        assert isinstance(pool.judge(HONEST, [SMALL])[0].verdict, Accepted)
+        assert pid not in pool.pids
+
+
+def test_a_deadline_says_try_again_and_the_worker_goes_on(runtime: Runtime):
+    with Pool(runtime, size=1, deadline=0.02) as pool:
+        (pid,) = pool.pids
+        (outcome,) = pool.judge(Sandboxed(LOOP, 200_000_000), [SMALL])
+        assert isinstance(outcome.verdict, Unavailable)
+        assert isinstance(pool.judge(HONEST, [SMALL])[0].verdict, Accepted | Unavailable)
+        assert pool.pids == (pid,)
+
+
+def test_a_worker_that_is_stopped_is_killed_and_replaced(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("contracts.sandbox.process._GRACE", 0.5)
+    with Pool(runtime, size=1, deadline=0.5) as pool:
+        (pid,) = pool.pids
+        os.kill(pid, signal.SIGSTOP)
+        (outcome,) = pool.judge(HONEST, [SMALL])
+        assert isinstance(outcome.verdict, Unavailable)
+        assert isinstance(pool.judge(HONEST, [SMALL])[0].verdict, Accepted)
+        assert pid not in pool.pids
+
+
+def test_several_threads_share_a_pool(two: Pool):
+    found: list[set[type]] = []
+
+    def work() -> None:
+        found.append({type(o.verdict) for o in two.judge(HONEST, [SMALL] * 50)})
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [{Accepted}] * 6
+
+
+def test_a_closed_pool_gives_no_verdict(runtime: Runtime):
+    pool = Pool(runtime, size=1, spares=0)
+    (pid,) = pool.pids
+    pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(RuntimeError, match="shutdown"):
+        pool.judge(HONEST, [SMALL])
+
+
+def test_a_worker_without_its_runtime_does_not_start(runtime: Runtime):
+    start = Start("sha256:" + "0" * 64, str(runtime.folder.parents[1]), 2, 5.0)
+    with pytest.raises(SandboxUnavailable, match="did not start"):
+        WorkerProcess(start)
+
+
+def test_the_verifier_answers_a_mixed_batch_in_order(two: Pool):
+    honest = ContractVersion("honest", "1.0.0", "sha256:1")
+    loop = ContractVersion("loop", "1.0.0", "sha256:2")
+    broken = ContractVersion("broken", "1.0.0", "sha256:3")
+    sources: dict[ContractVersion, Sandboxed | str] = {
+        honest: CONSERVING,
+        loop: Sandboxed(LOOP, 1_000_000),
+        broken: "def verify(",
+    }
+    verifier: Verifier = SandboxVerifier(two, sources.__getitem__)
+    order = [honest, loop, broken, honest, loop]
+    answers = verifier.verify([VerificationRequest(version, SMALL) for version in order])
+    assert [type(answer) for answer in answers] == [
+        Accepted,
+        OutOfGas,
+        Rejected,
+        Accepted,
+        OutOfGas,
+    ]
+    assert answers[0] == answers[3]
+    assert isinstance(answers[2], Rejected)
+    assert answers[2].line == 1
+
+
+def test_an_unknown_version_is_the_caller_s_error(two: Pool):
+    verifier = SandboxVerifier(two, {}.__getitem__)
+    version = ContractVersion("nobody", "1.0.0", "sha256:1")
+    with pytest.raises(KeyError):
+        verifier.verify([VerificationRequest(version, SMALL)])
