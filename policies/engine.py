@@ -30,9 +30,6 @@ from policies.shadows import find_shadowed
 MAX_TEXT = 64 << 20
 """Bytes of the longest text that is read: 100,000 rules take some 10 MB."""
 
-MAX_FAULTS = 1000
-"""Faults that one refusal lists; more than a person reads."""
-
 SHIPPED = "rules.csv"
 ACT = "act"
 """Any verb but `read`: the widest choice of scopes, as which verb may name which is checked."""
@@ -69,14 +66,20 @@ def parse_rule_set(text: str, vocabulary: Vocabulary = VOCABULARY) -> RuleSet:
         RulesMalformed: with every fault and its line: an unknown role, resource, verb, field,
             scope or effect, a duplicate, a rule that can never decide anything, a role cycle.
     """
-    data = text.encode()
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        fault = Fault("rules", f"not Unicode text: {error.reason} at character {error.start}")
+        raise RulesMalformed(str(fault), (fault,)) from error
     if len(data) > MAX_TEXT:
         raise RulesMalformed(f"the rule set has {len(data)} bytes; at most {MAX_TEXT}")
     reading = read_rows(text, vocabulary)
-    faults = [*reading.faults, *find_shadowed(reading.rules, reading.inherits, vocabulary)]
+    faults = [*reading.faults]
+    if reading.linked:  # otherwise every rule of a group would look dead
+        faults += find_shadowed(reading.rules, reading.inherits, vocabulary)
     if faults:
         faults.sort(key=lambda fault: fault.line or 0)
-        raise RulesMalformed(_summary(faults), tuple(faults[:MAX_FAULTS]))
+        raise RulesMalformed(_summary(faults), tuple(faults))
     rows = _through_casbin(reading, vocabulary)
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     return RuleSet(digest, text, reading.rules, rows, reading.inherits, vocabulary)

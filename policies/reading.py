@@ -23,23 +23,34 @@ LINK_CELLS = 3
 MAX_LINE = 4096
 """Characters of the longest line."""
 
+MAX_FAULTS = 1000
+"""Faults after which reading stops; more than a person reads."""
+
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a text says as far as it could be read, and every fault of it."""
+    """What a text says as far as it could be read, and every fault of it.
+
+    `linked` says whether the links between roles and groups could all be read.
+    """
 
     rules: tuple[Rule, ...]
     links: tuple[tuple[str, str], ...]
     inherits: Mapping[str, frozenset[str]]
+    linked: bool
     faults: tuple[Fault, ...]
 
 
 def read_rows(text: str, vocabulary: Vocabulary) -> Reading:
     """Return the rules and role links of `text`; it has no say in whether faults are fatal."""
     faults: list[Fault] = []
+    link_faults: list[Fault] = []
     rules: list[Rule] = []
     links: dict[tuple[str, str], int] = {}
     seen: dict[tuple[str, ...], int] = {}
     for line, cells in _rows(text, faults):
+        if len(faults) + len(link_faults) >= MAX_FAULTS:
+            faults.append(Fault("rules", f"{MAX_FAULTS} faults; the rest is not read", line))
+            break
         first = seen.setdefault(_identity(cells), line)
         if first != line:
             faults.append(Fault("row", f"says the same as line {first}; remove one", line))
@@ -47,10 +58,12 @@ def read_rows(text: str, vocabulary: Vocabulary) -> Reading:
             rule = _read_rule(line, cells, vocabulary, faults)
             rules += [rule] if rule else []
         else:
-            link = _read_link(line, cells, vocabulary, faults)
-            links |= {link: line} if link else {}
-    inherits = _close(links, vocabulary, faults)
-    return Reading(tuple(rules), tuple(links), inherits, tuple(faults))
+            link = _read_link(line, cells, vocabulary, link_faults)
+            if link:
+                links[link] = line
+    inherits = _close(links, vocabulary, link_faults)
+    every = (*faults, *link_faults)
+    return Reading(tuple(rules), tuple(links), inherits, not link_faults, every)
 
 
 def _identity(cells: list[str]) -> tuple[str, ...]:
@@ -59,6 +72,7 @@ def _identity(cells: list[str]) -> tuple[str, ...]:
 
 
 def _rows(text: str, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each row that has the right number; a fault for each that has not."""
     widths = {"p": RULE_CELLS, "g": LINK_CELLS}
     for line, raw in enumerate(text.split("\n"), start=1):
         row = raw.strip(" \t")

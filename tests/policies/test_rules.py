@@ -1,7 +1,12 @@
 """Rule texts: what is read, and every fault of what is not."""
 
-import pytest
+import contextlib
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.cells import visible_cells
 from policies.compilation import compile_rules
 from policies.engine import parse_rule_set, shipped_text
 from policies.errors import RulesMalformed
@@ -117,3 +122,57 @@ def test_the_shipped_rules_are_sound() -> None:
 def test_no_rule_can_show_a_secret() -> None:
     resources = parse_rule_set("").vocabulary.resources
     assert not [f for r in resources.values() for f in r.fields if "password_hash" in f]
+
+
+def test_a_faulty_link_does_not_make_the_rules_of_its_group_look_dead() -> None:
+    text = shipped_text().replace("g, role:registrar, role:operator", "g, role:registrar, operator")
+    assert [where for _, where in faults_of(text)] == ["group"]
+
+
+def test_text_that_is_not_unicode_is_refused() -> None:
+    assert faults_of("# \ud800") == [(None, "rules")]
+
+
+def test_reading_stops_after_a_thousand_faults() -> None:
+    text = "\n".join(f"p, role:nobody{n}, token, read, here, *, clear" for n in range(5000))
+    faults = faults_of(text)
+    assert 1000 <= len(faults) < 1010
+    assert faults[-1][1] == "rules"
+
+
+CELL = st.sampled_from(
+    ["p", "g", "role:registrar", "role:member", "role:operator", "registrar", "token", "transfer",
+     "vote", "read", "cast", "own_register", "managed_customers.to", "any", "*", "quantity",
+     "quantity|terms", "|", "clear", "pseudonym", "hidden", "deny", "allow", "", "#", "[", "(", ")",
+     "(_, _)", '"', "\x00", "\ud7ff", "ｐ"]
+)  # fmt: skip
+ROW = st.lists(CELL, max_size=8).map(", ".join)
+TEXT = st.one_of(st.text(), st.lists(ROW, max_size=12).map("\n".join))
+
+
+@given(TEXT)
+def test_any_text_is_a_rule_set_or_is_refused_with_its_faults(text: str) -> None:
+    rules = None
+    with contextlib.suppress(RulesMalformed):
+        rules = parse_rule_set(text)
+    if rules is None:
+        with pytest.raises(RulesMalformed) as caught:
+            parse_rule_set(text)
+        faults = caught.value.faults
+        assert faults
+        assert all(1 <= (fault.line or 0) <= text.count("\n") + 1 for fault in faults)
+    else:
+        rows = [line for line in text.split("\n") if line.strip(" \t").startswith("p")]
+        assert len(rules.rules) == len(rules.rows) == len(rows)
+        assert parse_rule_set(rules.text) == rules
+
+
+@given(st.sets(st.integers(0, 200), max_size=12))
+def test_taking_shipped_rules_away_never_gives_more(dropped: set[int]) -> None:
+    lines = shipped_text().split("\n")
+    kept = [line for n, line in enumerate(lines) if n not in dropped or not line.startswith("p")]
+    before = visible_cells(compile_rules(parse_rule_set(shipped_text())))
+    after = visible_cells(compile_rules(parse_rule_set("\n".join(kept))))
+    order = ["hidden", "pseudonym", "clear", "allow"]
+    for place, effect in after.items():
+        assert order.index(before[place]) >= order.index(effect)
