@@ -31,15 +31,18 @@ from governance.decisions.statements import (
     CertificateRevoked,
     ContractActivated,
     ContractGated,
+    ContractHalted,
     ContractUnused,
     ContractUsed,
     Elapsed,
     Fact,
     FreezeExpired,
     MemberLeft,
+    ProposalHalted,
 )
 from governance.errors import FactRefused, NetworkStranded
 
+_TIMED = (ContractStatus.SCHEDULED, ContractStatus.FROZEN)
 _STANDING = (MemberStatus.ACTIVE, MemberStatus.SUSPENDED)
 
 
@@ -84,6 +87,8 @@ def _changed(  # noqa: C901, PLR0911 - one for each arm of a closed union
             return transitions.activate(state, _contract(state, fact, ContractStatus.SCHEDULED))
         case FreezeExpired():
             return transitions.thaw(state, _contract(state, fact, ContractStatus.FROZEN))
+        case ProposalHalted() | ContractHalted():
+            return _halt(state, fact)
 
 
 def elapsed(state: NetworkState, at: dt.datetime) -> Iterator[Elapsed]:
@@ -212,6 +217,26 @@ def _use(state: NetworkState, fact: ContractUsed | ContractUnused) -> NetworkSta
     else:
         users -= {fact.registrar}
     return msgspec.structs.replace(state, contract_users={**state.contract_users, fact.name: users})
+
+
+def _halt(state: NetworkState, fact: ProposalHalted | ContractHalted) -> NetworkState:
+    if isinstance(fact, ProposalHalted):
+        proposal = state.proposals.get(fact.proposal)
+        if proposal is None:
+            raise FactRefused(f"no open proposal {fact.proposal}")
+        halted = msgspec.structs.replace(proposal, halted=f"not applicable: {fact.reason}")
+        return msgspec.structs.replace(state, proposals={**state.proposals, proposal.id: halted})
+    contract = state.contracts.get(contract_key(fact.name, fact.version))
+    if contract is None or contract.status not in _TIMED:
+        raise FactRefused(f"nothing is due of {fact.name}@{fact.version}")
+    frozen = msgspec.structs.replace(
+        contract,
+        status=ContractStatus.FROZEN,
+        activate_at=None,
+        frozen_from=contract.frozen_from or ContractStatus.DEPRECATED,
+        frozen_until=None,
+    )
+    return transitions.put_contract(state, frozen)
 
 
 def _contract(state: NetworkState, fact: Elapsed, status: ContractStatus) -> ContractVersion:

@@ -142,6 +142,8 @@ class OpenProposal(msgspec.Struct, frozen=True):
     opened_at: dt.datetime
     ballots: tuple[Ballot, ...] = ()
     withdrawn: str | None = None
+    halted: str = ""
+    """Why it could not be applied although it was approved."""
 
 
 class NetworkState(msgspec.Struct, frozen=True):

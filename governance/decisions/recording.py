@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from contracts.errors import ContractError
 from governance.decisions import facts, folding
 from governance.decisions.actions import ApproveContract
 from governance.decisions.effects import Decided, perform, perform_elapsed
+from governance.decisions.entitlement import MAX_REASON
 from governance.decisions.network import NetworkState
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.services import DecisionServices
@@ -22,9 +24,13 @@ from governance.decisions.statements import (
     FACT,
     PARAMETERS,
     RECEIPT,
+    ContractActivated,
+    ContractHalted,
     Decision,
     Fact,
     FactSaid,
+    FreezeExpired,
+    ProposalHalted,
     Receipt,
 )
 from governance.decisions.store import (
@@ -33,8 +39,15 @@ from governance.decisions.store import (
     load_state,
     save_state,
 )
+from governance.decisions.voting import Status
+from governance.errors import FactRefused, GovernanceError
+from ledger.errors import LedgerError
 from ledger.hashing import content_digest
 from ledger.log.sequencer import LogEntry, append
+from policies.errors import PolicyError
+
+_REFUSALS = (GovernanceError, ContractError, LedgerError, PolicyError)
+"""What the tables' owners raise when they refuse; anything else is a fault of the program."""
 
 
 def settle(session: Session, services: DecisionServices, at: dt.datetime) -> NetworkState:
@@ -43,12 +56,20 @@ def settle(session: Session, services: DecisionServices, at: dt.datetime) -> Net
     Called in the background every few seconds, and before and after everything else here:
     expired and vetoed proposals, ends of veto windows, scheduled activations, ends of freezes,
     proposals that a change of rules or evidence decided.
+
+    What the tables refuse is undone and said to be halted: a proposal is then void, a contract
+    version stays frozen until voted on. Otherwise one that can never be applied would stand in
+    the way of everything after it.
     """
     state = load_state(session)
     at = max(at, state.at)
     while (step := folding.due(state, at)) is not None:
-        _take(session, services, step, at)
-        state = step.after
+        try:
+            with session.begin_nested():
+                _take(session, services, step, at)
+            state = step.after
+        except _REFUSALS as refusal:
+            state = _halt(session, services, state, step, str(refusal), at)
     return state
 
 
@@ -111,6 +132,28 @@ def _take(session: Session, services: DecisionServices, step: folding.Due, at: d
             index = services.herald.announce(session, FACT, FactSaid(fact), at)
             perform_elapsed(session, services.effects, fact, at)
     save_state(session, step.after, index)
+
+
+def _halt(
+    session: Session,
+    services: DecisionServices,
+    state: NetworkState,
+    step: folding.Due,
+    reason: str,
+    at: dt.datetime,
+) -> NetworkState:
+    """Say that what is due was refused by the tables; return the network then."""
+    fact: Fact
+    match step.body:
+        case Decision() as decision if decision.outcome is Status.APPROVED:
+            fact = ProposalHalted(decision.proposal, reason[:MAX_REASON])
+        case ContractActivated() | FreezeExpired() as elapsed:
+            fact = ContractHalted(elapsed.name, elapsed.version, reason[:MAX_REASON])
+        case _:
+            raise FactRefused(f"the tables refuse what must be: {reason}")
+    after = facts.observe(state, fact, at)
+    save_state(session, after, services.herald.announce(session, FACT, FactSaid(fact), at))
+    return after
 
 
 def _close(

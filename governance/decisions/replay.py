@@ -27,7 +27,9 @@ from governance.decisions.statements import (
     Elapsed,
     FactSaid,
     Genesis,
+    Halt,
     Proposal,
+    ProposalHalted,
     Receipt,
     Vote,
     Withdrawal,
@@ -145,7 +147,10 @@ class Replay:
                 said, at = _open(state, envelope, data, FactSaid)
                 if isinstance(said.fact, Elapsed):
                     return _take_due(state, said.fact, at)
-                _nothing_due(state, at)
+                if isinstance(said.fact, Halt):
+                    _halted(state, said.fact, at)
+                else:
+                    _nothing_due(state, at)
                 return facts.observe(state, said.fact, at)
             case "decision":
                 decision, at = _open(state, envelope, data, Decision)
@@ -238,6 +243,20 @@ def _nothing_due(state: NetworkState, at: dt.datetime) -> None:
     if step is not None:
         missing = type(step.body).__name__
         raise ReplayDiffers(f"before it, at {at.isoformat()}, a {missing} was due: {step.body}")
+
+
+def _halted(state: NetworkState, halt: Halt, at: dt.datetime) -> None:
+    """Return if what the service halted was the very thing that was due."""
+    step = folding.due(state, at)
+    if step is None:
+        raise ReplayDiffers("nothing was due that could be halted")
+    body = step.body
+    if isinstance(halt, ProposalHalted):
+        same = isinstance(body, Decision) and body.proposal == halt.proposal and bool(step.applied)
+    else:
+        same = isinstance(body, Elapsed) and (body.name, body.version) == (halt.name, halt.version)
+    if not same:
+        raise ReplayDiffers(f"halted {halt}; due was {body}")
 
 
 def _take_due(

@@ -202,6 +202,24 @@ class FreezeExpired(_Fact, frozen=True, tag="freeze_expired"):
     version: str
 
 
+class ProposalHalted(_Fact, frozen=True, tag="proposal_halted"):
+    """An approved proposal cannot be applied, and why; it will be void."""
+
+    proposal: str
+    reason: str
+
+
+class ContractHalted(_Fact, frozen=True, tag="contract_halted"):
+    """What time was to bring about for a contract version failed; it is frozen until voted on."""
+
+    name: str
+    version: str
+    reason: str
+
+
+Halt = ProposalHalted | ContractHalted
+"""What the service says when the tables refuse what is due; anyone can see that it did."""
+
 Elapsed = ContractActivated | FreezeExpired
 """What time alone brings about."""
 
@@ -215,6 +233,7 @@ Fact = (
     | ContractUsed
     | ContractUnused
     | Elapsed
+    | Halt
 )
 
 

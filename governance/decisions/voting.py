@@ -129,6 +129,8 @@ def _ended(
     """Return what ends `proposal` whoever else approves it, if anything does."""
     if proposal.withdrawn is not None:
         return Status.WITHDRAWN, (proposal.withdrawn,)
+    if proposal.halted:
+        return Status.VOID, (proposal.halted,)
     changed = changed_bindings(state, proposal)
     if changed:
         return Status.VOID, changed

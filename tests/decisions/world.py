@@ -80,11 +80,12 @@ class Notebook:
     def __init__(self) -> None:
         self.done: list[tuple[str, object]] = []
         self.failing = ""
+        self.refusal: Exception = RuntimeError("the tables failed")
 
     def __getattr__(self, name: str) -> object:
         def note(_session: Session, *told: object) -> None:
             if self.failing == name:
-                raise RuntimeError(f"{name} failed")
+                raise self.refusal
             self.done.append((name, told[0]))
 
         return note
