@@ -81,7 +81,7 @@ def erase(
         Denied: no rule allows it.
         RecordMissing: there is none with this id, or the table holds nothing personal.
     """
-    clerk.rules.decide(clerk.actor, _ERASE_ACTIONS.get(table) or write_action(known_table(table)))
+    clerk.rules.decide(clerk.actor, erase_action(table))
     done = store.find_erasure(session, table, clerk.owner, row_id)
     if done is not None:
         return _proof(done)
@@ -103,11 +103,20 @@ def erasure_of(session: Session, clerk: Clerk, table: str, row_id: str) -> Erasu
         Denied: no rule allows it.
         RecordMissing: it was not erased.
     """
-    clerk.rules.decide(clerk.actor, _ERASE_ACTIONS.get(table) or write_action(known_table(table)))
+    clerk.rules.decide(clerk.actor, erase_action(table))
     done = store.find_erasure(session, table, clerk.owner, row_id)
     if done is None:
         raise RecordMissing(f"{table} {row_id} of {clerk.owner} was not erased")
     return _proof(done)
+
+
+def erase_action(table: str) -> Action:
+    """Return the action of erasing records of `table`.
+
+    Raises:
+        RecordMissing: there is no such table.
+    """
+    return _ERASE_ACTIONS.get(table) or write_action(known_table(table))
 
 
 def commitment_of(statement: bytes) -> str:
