@@ -196,7 +196,7 @@ class Reader:
             LogWrong: names the first entry or tile that is wrong.
             LogResourceMissing: the source lacks a file.
         """
-        audit = _Audit(self._source, checkpoint)
+        audit = Audit(self._source, checkpoint)
         for bundle in bundles_of(checkpoint.size):
             if bundle.end <= start:
                 continue
@@ -213,7 +213,7 @@ class Reader:
             LogResourceMissing: the source lacks a file.
         """
         opened = self.checkpoint()
-        audit = _Audit(self._source, opened.checkpoint)
+        audit = Audit(self._source, opened.checkpoint)
         for bundle in bundles_of(opened.checkpoint.size):
             audit.bundle(bundle)
             if progress is not None:
@@ -221,7 +221,7 @@ class Reader:
         return opened
 
 
-class _Audit:
+class Audit:
     """Ties entries to the signed root through authenticated tiles, from the top down.
 
     The rightmost partial tile of each level (the edge) leads to the root; every complete tile
@@ -253,7 +253,7 @@ class _Audit:
         return entries
 
     def tile(self, level: int, index: int) -> list[bytes]:
-        """Return a tile's hashes, compared with the hash that the tile above has for it.
+        """Return a tile's hashes, compared with what the level above, or the root, has for it.
 
         Raises:
             LogWrong: they differ.
