@@ -1,5 +1,7 @@
 """Properties of `beneficial_right`, beside the platform's own."""
 
+# ruff: noqa: S101 - a property is an assertion
+
 from typing import Any
 
 from hypothesis import given
