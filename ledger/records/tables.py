@@ -39,7 +39,7 @@ class RecordRow(Base):
 
     __abstract__ = True
 
-    owner_member_id: Mapped[str] = mapped_column(sa.String(63), primary_key=True)
+    owner_member_id: Mapped[str] = mapped_column(sa.String(63), primary_key=True, sort_order=-1)
     created_at: Mapped[dt.datetime]
     created_by: Mapped[str] = mapped_column(sa.String(63))
     updated_at: Mapped[dt.datetime]

@@ -53,3 +53,11 @@ def test_every_struct_has_exactly_the_fields_that_a_company_writes(name: str):
 def test_the_import_control_table_has_its_fields():
     columns = set(ImportFileRow.__table__.columns.keys())
     assert {field.field for field in record_tables()["import_file"].fields} <= columns
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_primary_key_starts_with_the_owner(name: str):
+    """A company's page must not cost what other companies keep."""
+    keys = [column.name for column in sa.inspect(ROWS[name]).primary_key]
+    assert keys[0] == "owner_member_id"
+    assert [c.name for c in ROWS[name].__table__.primary_key.columns] == keys
