@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Response, ServerSentEvent
 from sqlalchemy.engine import Engine
 
@@ -52,13 +52,18 @@ class PackageSubmission(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     summary="Submit a contract version",
 )
 def submit_contract(
-    data: JSONBody[PackageSubmission],
+    body: RawBody,
     database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     contracts: NamedDependency[ContractServices],
 ) -> Submission:
     """Register a draft and queue its gates; the same submission again changes nothing."""
+    try:
+        data = msgspec.json.decode(body, type=PackageSubmission)
+    except msgspec.MsgspecError as error:
+        fault = Fault("submission", str(error))
+        raise PackageInvalid(f"not a submission: {error}", (fault,)) from error
     try:
         archive = base64.b64decode(data.archive, validate=True)
     except binascii.Error as error:

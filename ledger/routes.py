@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery, JSONBody, RawBody
+from litestar.params import FromPath, FromQuery, RawBody
 from msgspec import Meta
 from sqlalchemy.engine import Engine
 
@@ -19,7 +19,7 @@ from ledger import disclosure, queries
 from ledger import views as v
 from ledger.commitment import Receipt
 from ledger.database import reading
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, TransactionMalformed
 from ledger.network import HostedSigners
 from ledger.queries import Asked, Reader, When
 from ledger.services import LedgerServices
@@ -27,6 +27,7 @@ from ledger.statement_routes import STATEMENT_ROUTES
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
+from policies.errors import Fault
 
 MAX_ITEMS = 200  # transactions in one request
 
@@ -116,13 +117,18 @@ def submit_transaction(
     summary="Submit several transactions",
 )
 def submit_batch(
-    data: JSONBody[Batch],
+    body: RawBody,
     actor: NamedDependency[Actor],
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
 ) -> BatchAnswer:
     """Commit what holds, in order, and say for each what became of it."""
-    outcomes = ledger.submissions.submit_many(actor, rules, [bytes(raw) for raw in data.items])
+    try:
+        batch = msgspec.json.decode(body, type=Batch)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        fault = Fault("batch", str(error))
+        raise TransactionMalformed(f"not a batch: {error}", (fault,)) from error
+    outcomes = ledger.submissions.submit_many(actor, rules, [bytes(raw) for raw in batch.items])
     items = (
         BatchItem(problem=ledger.describe(outcome))
         if isinstance(outcome, LedgerError)
