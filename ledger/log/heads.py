@@ -10,7 +10,9 @@ from ledger.errors import NoteInvalid
 from ledger.log.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE
 from ledger.log.notes import Note, Verified, VerifierKey, parse_note, unbase64, verify_note
 
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+SIZE_TEXT = re.compile(r"0|[1-9][0-9]{0,18}")
+"""A tree size in decimal without leading zeroes."""
+
 _LINES = 3
 
 
@@ -77,7 +79,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(lines) != _LINES + 1 or lines[-1] or not lines[0]:
         raise NoteInvalid("a checkpoint has three lines: origin, size and root")
     origin, size_text, root_text, _ = lines
-    if not _SIZE.fullmatch(size_text) or int(size_text) > MAX_SIZE:
+    if not SIZE_TEXT.fullmatch(size_text) or int(size_text) > MAX_SIZE:
         raise NoteInvalid(f"{size_text!r} is no tree size")
     size, root = int(size_text), unbase64(root_text, "the root")
     if len(root) != HASH_SIZE:

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 from sqlalchemy.engine import Engine
 
 from ledger.database import reading
 from ledger.log.export import read_tile
-from ledger.log.merkle import leaf_hash
+from ledger.log.merkle import MAX_SIZE, leaf_hash
 from ledger.log.proofs import prove_consistency, prove_inclusion, published
 from ledger.log.store import read_entries
 from ledger.log.tiles import parse_path
@@ -27,6 +27,9 @@ MAX_ENTRIES = 256
 """Entries in one answer of `/v1/log/entries`."""
 
 GZIP_LEVEL = 6
+
+Place = Annotated[int, QueryParameter(ge=0, le=MAX_SIZE - 1)]
+"""An index or a size in a query: what the databases can hold."""
 
 
 class InclusionAnswer(msgspec.Struct, frozen=True):
@@ -91,7 +94,9 @@ def read_log_tile(
 
 @get("/v1/log/inclusion", opt={"authz": "public"}, sync_to_thread=True, summary="Inclusion proof")
 def read_inclusion(
-    database: NamedDependency[Engine], index: FromQuery[int], size: FromQuery[int | None] = None
+    database: NamedDependency[Engine],
+    index: Place,
+    size: Annotated[int | None, QueryParameter(ge=0, le=MAX_SIZE - 1)] = None,
 ) -> InclusionAnswer:
     """Return the proof that entry `index` is in the published tree of `size`, or the newest."""
     with reading(database) as session:
@@ -101,7 +106,7 @@ def read_inclusion(
 
 @get("/v1/log/consistency", opt={"authz": "public"}, sync_to_thread=True, summary="Consistency")
 def read_consistency(
-    database: NamedDependency[Engine], old: FromQuery[int], new: FromQuery[int]
+    database: NamedDependency[Engine], old: Place, new: Place
 ) -> ConsistencyAnswer:
     """Return the proof that the tree of size `new` extends the tree of size `old`."""
     with reading(database) as session:
@@ -113,7 +118,7 @@ def read_consistency(
 @get("/v1/log/entries", opt={"authz": "public"}, sync_to_thread=True, summary="Entries")
 def list_entries(
     database: NamedDependency[Engine],
-    start: Annotated[int, QueryParameter(ge=0)] = 0,
+    start: Place = 0,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_ENTRIES)] = 50,
 ) -> EntryPage:
     """Return published entries from index `start` on."""

@@ -21,7 +21,7 @@ MAX_ENTRY = 65_535
 """Bytes in the largest entry: bundles give its length in 16 bits."""
 
 CHECKPOINT = "checkpoint"
-_INDEX = re.compile(r"(?:x[0-9]{3}/)*[0-9]{3}")
+_INDEX = re.compile(r"(?:x[0-9]{3}/){0,6}[0-9]{3}")  # up to 21 digits: 2**63 has 19
 _WIDTH = re.compile(r"[1-9][0-9]{0,2}")
 _LEVEL = re.compile(r"0|[1-9][0-9]?")
 

@@ -17,7 +17,13 @@ from sqlalchemy.orm import Session
 
 from ledger.errors import NoteInvalid, ProofInvalid, WitnessRefused
 from ledger.log import merkle
-from ledger.log.heads import Checkpoint, OpenedCheckpoint, SignedCheckpoint, open_checkpoint
+from ledger.log.heads import (
+    SIZE_TEXT,
+    Checkpoint,
+    OpenedCheckpoint,
+    SignedCheckpoint,
+    open_checkpoint,
+)
 from ledger.log.notes import (
     NoteSigner,
     SignatureType,
@@ -90,8 +96,7 @@ def parse_request(body: bytes) -> AddCheckpoint:
     head, blank, note = body.partition(b"\n\n")
     lines = head.decode("ascii", "replace").split("\n")
     word, _, size = lines[0].partition(" ")
-    digits = size.isascii() and size.isdecimal() and str(int(size)) == size
-    if word != "old" or not blank or not digits or int(size) > merkle.MAX_SIZE:
+    if word != "old" or not blank or not SIZE_TEXT.fullmatch(size) or int(size) > merkle.MAX_SIZE:
         raise NoteInvalid("the request does not begin with `old <size>`")
     if len(lines) - 1 > MAX_PROOF_LINES:
         raise NoteInvalid(f"the proof has {len(lines) - 1} lines; at most {MAX_PROOF_LINES}")
@@ -267,7 +272,7 @@ class HttpWitness:
 
     def _known_size(self, answer: httpx.Response, signed: SignedCheckpoint) -> int:
         text = answer.text.removesuffix("\n")
-        size = int(text) if text.isascii() and text.isdecimal() else -1
+        size = int(text) if SIZE_TEXT.fullmatch(text) else -1
         if not 0 <= size <= signed.size:
             raise WitnessRefused(
                 f"{self.name} cosigned size {text[:20]!r}; this checkpoint has {signed.size}"

@@ -86,6 +86,8 @@ def test_a_client_without_gzip_gets_the_bundle_as_it_is(client: TestClient) -> N
         "0/0",
         "entries",
         "x/000",
+        "0/" + "x999/" * 6 + "999",
+        "0/" + "x999/" * 2_000 + "999",
     ],
 )
 def test_what_is_not_published_is_not_there(client: TestClient, place: str) -> None:
@@ -107,7 +109,15 @@ def test_proofs_over_http_verify(client: TestClient) -> None:
     ("path", "status"),
     [
         (f"inclusion?index={SIZE}", 404),
-        ("inclusion?index=-1", 404),
+        ("inclusion?index=-1", 400),
+        (f"inclusion?index={10**30}", 400),
+        (f"inclusion?index=0&size={1 << 63}", 400),
+        (f"inclusion?index={(1 << 63) - 1}&size={(1 << 63) - 1}", 404),
+        (f"entries?start={1 << 63}", 400),
+        (f"entries?start={(1 << 63) - 1}", 200),
+        ("entries?limit=0", 400),
+        ("entries?limit=257", 400),
+        (f"consistency?old={10**30}&new=1", 400),
         ("inclusion?index=0&size=5", 404),
         (f"consistency?old=1&new={SIZE + 1}", 404),
         ("consistency?old=0&new=5", 422),

@@ -92,6 +92,7 @@ def test_another_old_size_is_a_conflict_that_tells_the_known_one(engine: Engine)
         (b"old 0100\n\n" + note(200), 400),
         (b"old -1\n\n" + note(200), 400),
         (b"old x\n\n" + note(200), 400),
+        (b"old " + b"9" * 5_000 + b"\n\n" + note(200), 400),
         (b"new 100\n\n" + note(200), 400),
         (b"old 100\nAAAA \n\n" + note(200), 400),
         (b"old 100\n" + b"A" * 43 + b"=\n" * 64 + b"\n" + note(200), 400),
