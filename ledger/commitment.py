@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from sqlalchemy.orm import Session
 
+from ledger import effects, store
 from ledger import errors as e
-from ledger import store
 from ledger import working as w
 from ledger.components import Contract
 from ledger.hashing import tagged_hash
@@ -320,28 +320,28 @@ def _write_effects(
 ) -> None:
     spent = [row for item in judged for row in item.effects.spent]
     kept = {token.row for token in state.unspent.values()}
-    store.remove_spent(session, [r for r in spent if r < base.next_row])
+    effects.remove_spent(session, [r for r in spent if r < base.next_row])
     pairs = [(item.candidate.transaction, item.effects) for item in judged]
     created = [
-        store.unspent_row(transaction, token, state)
-        for transaction, effects in pairs
-        for token in effects.created
+        effects.unspent_row(transaction, token, state)
+        for transaction, done in pairs
+        for token in done.created
         if token[0] in kept
     ]
     store.write_rows(session, UnspentRow, created)
     transfers = [
-        store.transfer_row(transaction, place, effect, state)
-        for transaction, effects in pairs
-        for place, effect in enumerate(effects.transfers)
+        effects.transfer_row(transaction, place, effect, state)
+        for transaction, done in pairs
+        for place, effect in enumerate(done.transfers)
     ]
     store.write_rows(session, TransferRow, transfers)
     changes = [
-        store.change_row(change, index)
-        for (_, effects), index in zip(pairs, indexes, strict=True)
-        for change in effects.changes
+        effects.change_row(change, index)
+        for (_, done), index in zip(pairs, indexes, strict=True)
+        for change in done.changes
     ]
     store.write_rows(session, ChangeRow, changes)
     touched = {(row["beneficial_right_id"], row["investor_id"]) for row in changes}
-    store.write_holdings(session, {key: state.holdings[key] for key in touched})
-    for right in {right for t, _ in pairs for right in t.rights}:
-        store.write_right(session, right, state.rights[right])
+    effects.write_holdings(session, {key: state.holdings[key] for key in touched})
+    touched_rights = {right for t, _ in pairs for right in t.rights}
+    effects.write_rights(session, {right: state.rights[right] for right in touched_rights})

@@ -24,6 +24,11 @@ from ledger.transactions import COMMANDS, INPUTS, NULLIFIERS, OUTPUTS, PARAMETER
 MAX_NAMES = 10_000
 """Hashes looked up in one statement, far below the parameters that both databases take."""
 
+_TABLE = NullifierRow.__table__
+_SPENT = sa.select(_TABLE.c.nullifier).where(
+    _TABLE.c.nullifier.in_(sa.bindparam("names", expanding=True))
+)
+
 
 class Notary(msgspec.Struct, frozen=True):
     """A notary that this process hosts: its member id and its node key."""
@@ -52,7 +57,8 @@ class Notary(msgspec.Struct, frozen=True):
             raise StateSpent("a token was consumed before")
         rows = [{"nullifier": n, "txid": txid, "attested_at": at} for n, txid in consumed]
         if rows:
-            session.execute(sa.insert(NullifierRow), rows, execution_options=STAMP)
+            connection = session.connection()
+            connection.execute(sa.insert(NullifierRow), rows, execution_options=STAMP)
         return [self._sign(bytes.fromhex(view.txid), at) for view in views]
 
     def _sign(self, txid: bytes, at: dt.datetime) -> Uniqueness:
@@ -64,8 +70,8 @@ def find_spent(session: Session, nullifiers: Sequence[bytes]) -> set[bytes]:
     found: set[bytes] = set()
     for start in range(0, len(nullifiers), MAX_NAMES):
         part = nullifiers[start : start + MAX_NAMES]
-        query = sa.select(NullifierRow.nullifier).where(NullifierRow.nullifier.in_(part))
-        found.update(session.scalars(query, execution_options=STAMP))
+        rows = session.connection().execute(_SPENT, {"names": part}, execution_options=STAMP)
+        found.update(rows.scalars())
     return found
 
 

@@ -35,6 +35,8 @@ class Right(msgspec.Struct, frozen=True):
     redemption_date: dt.date | None
     changes: int
     effective_at: dt.datetime | None
+    snapshot_change: int
+    snapshot_holders: int
 
 
 class Custody(msgspec.Struct, frozen=True):
