@@ -103,9 +103,7 @@ class Machine:
                 progress("compiling the contract sandbox, once on this machine (about 10 s)")
             return bytes(component.Component(self.engine, artifact).serialize())
 
-        # The reset decides how memory is made, and wasmtime puts that into the native code.
-        name = f"{generator}-{'host' if self.reset is Reset.FRESH else 'memfd'}"
-        native = native_code(runtime, name, compile_artifact)
+        native = native_code(runtime, generator, compile_artifact)
         self._component = component.Component.deserialize_file(self.engine, str(native))
         self._linker = component.Linker(self.engine)
         self._ticker = _Ticker(self.engine) if ticking else None
@@ -128,8 +126,8 @@ class Machine:
             configuration.ptr(), LIMITS.stack + _ASYNC_STACK_MARGIN
         )
         configuration.max_wasm_stack = LIMITS.stack
+        configuration.memory_init_cow = False  # it does not go with memory of ours
         if self.reset is not Reset.FRESH:
-            configuration.memory_init_cow = False
             self._create_memories(configuration)
         return configuration
 

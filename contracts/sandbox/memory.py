@@ -1,8 +1,9 @@
 """Linear memory that can be put back to a snapshot, byte for byte.
 
-The memory of a sandbox is a private mapping of an anonymous file (memfd). The file holds the
-snapshot; what a call writes lands on private copies of pages. To go back, the pages that were
-written are found and copied from the file, in one of two ways, best first:
+The memory of a sandbox starts as plain memory. A snapshot writes it to an anonymous file (memfd)
+and maps the file privately in its place: what a call writes lands on private copies of pages.
+To go back, the pages that were written are found and copied from the file, in one of two ways,
+best first:
 
 1. `PAGEMAP_SCAN` (Linux 6.7) lists exactly the written pages; each is copied back in place,
    which is cheap because the pages stay mapped. A page becomes private only by a page fault of
@@ -132,24 +133,20 @@ class LinearMemory:
         os.ftruncate(self._descriptor, limit)
         flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_NORESERVE
         self.base = _map(None, reserved, _PROT_NONE, flags, -1)
-        flags = _MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
-        _map(self.base, minimum, _PROT_READ | _PROT_WRITE, flags, self._descriptor)
+        self._use(0, minimum)
+
+    def _use(self, start: int, end: int) -> None:
+        flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_NORESERVE | _MAP_FIXED
+        _map(self.base + start, end - start, _PROT_READ | _PROT_WRITE, flags, -1)
 
     def grow(self, size: int) -> bool:
         """Use `size` bytes from now on; false when that is over the limit."""
         if size > self.limit:
             return False
         if size > self.size:
-            flags = _MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
-            got = _libc.mmap(
-                self.base + self.size,
-                size - self.size,
-                _PROT_READ | _PROT_WRITE,
-                flags,
-                self._descriptor,
-                self.size,
-            )
-            if got != self.base + self.size:
+            try:
+                self._use(self.size, size)
+            except OSError:
                 return False
             self.size = size
         return True
@@ -163,7 +160,9 @@ class LinearMemory:
                     done = 0
                     while done < len(chunk):
                         done += os.pwrite(self._descriptor, chunk[done:], offset + done)
-        self._drop()
+        flags = _MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
+        _map(self.base, self.size, _PROT_READ | _PROT_WRITE, flags, self._descriptor)
+        self._known = None
         if self._snapshot_size != self.size:
             self._unshare()
             self._shared = _map(None, self.size, _PROT_READ, _MAP_SHARED, self._descriptor)
@@ -172,7 +171,7 @@ class LinearMemory:
         self._snapshot_size = self.size
 
     def _unsaved(self) -> list[tuple[int, int]]:
-        if self._snapshot_size is not None and self._reset is Reset.SCAN:
+        if self._reset is Reset.SCAN:
             written = scanner().written(self.base, self.base + self.size)
             if written is not None:
                 return written

@@ -1,6 +1,6 @@
 """Programs that mean harm do none, get a verdict at once, and leave the worker serving."""
 
-import time
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,9 @@ from contracts.sandbox.verdicts import CODE_PATTERN, Accepted, OutOfGas, Rejecte
 from tests.sandbox.conftest import CONSERVING, SMALL
 from tests.sandbox.hostile import FAMILIES, at_module_level, inside_verify
 
-AT_ONCE = 0.2  # seconds
-ATTEMPTS = 5  # the machine is busy with other tests: the best of these counts
+AT_ONCE = 0.2  # seconds, of the worker's processor time: the machine is busy with other tests
+ATTEMPTS = 5  # the best of these counts
+TICKS = os.sysconf("SC_CLK_TCK")
 PLACES = {"module": at_module_level, "verify": inside_verify}
 CASES = [
     pytest.param(place, program, id=f"{family}-{name}-{place}".replace(" ", "_"))
@@ -35,15 +36,22 @@ def honest_verdict(pool: Pool) -> Accepted:
     return verdict
 
 
+def processor_time(pool: Pool) -> float:
+    """Seconds that the pool's one worker has computed so far."""
+    (pid,) = pool.pids
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 @pytest.mark.parametrize(("place", "program"), CASES)
 def test_no_harm(pool: Pool, honest_verdict: Accepted, tmp_path: Path, place: str, program: str):
     canary = tmp_path / "canary"
     contract = Sandboxed(PLACES[place](program.replace("{canary}", str(canary))))
     took, verdicts = [], set()
     for _ in range(ATTEMPTS):
-        begun = time.perf_counter()
+        begun = processor_time(pool)
         verdicts.add(pool.judge(contract, [SMALL])[0].verdict)
-        took.append(time.perf_counter() - begun)
+        took.append(processor_time(pool) - begun)
         if min(took) < AT_ONCE and len(took) > 1:
             break
     assert len(verdicts) == 1, "the verdict changed from one try to the next"

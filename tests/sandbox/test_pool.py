@@ -92,8 +92,9 @@ def test_a_worker_killed_at_work_loses_one_transaction(runtime: Runtime):
 def test_a_deadline_says_try_again_and_the_worker_goes_on(runtime: Runtime):
     with Pool(runtime, size=1, deadline=0.02) as pool:
         (pid,) = pool.pids
-        (outcome,) = pool.judge(Sandboxed(LOOP, 200_000_000), [SMALL])
-        assert isinstance(outcome.verdict, Unavailable)
+        late = pool.judge(Sandboxed(LOOP, 200_000_000), [SMALL] * 10)
+        assert Unavailable in {type(outcome.verdict) for outcome in late}
+        assert {type(outcome.verdict) for outcome in late} <= {Unavailable, OutOfGas}
         assert isinstance(pool.judge(HONEST, [SMALL])[0].verdict, Accepted | Unavailable)
         assert pool.pids == (pid,)
 
