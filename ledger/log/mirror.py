@@ -9,12 +9,11 @@ from pathlib import Path
 import msgspec
 
 from ledger.errors import LogWrong, SplitViewFound
-from ledger.log.export import resources, write_file
+from ledger.log.export import write_file
 from ledger.log.heads import OpenedCheckpoint, SignedCheckpoint, open_checkpoint
-from ledger.log.notes import VerifierKey
-from ledger.log.reader import Audit, Progress, Reader, Source
+from ledger.log.reader import Progress, Reader
 from ledger.log.splits import SplitView, find_split
-from ledger.log.tiles import CHECKPOINT, TILE_WIDTH, Tile, encode_bundle
+from ledger.log.tiles import CHECKPOINT
 
 SPLIT_VIEW = "split-view.json"
 """Where the evidence of a split view is kept in the copy."""
@@ -25,18 +24,13 @@ class Mirror:
 
     Args:
         directory: the copy; made at the first update.
-        source: the log that it follows.
-        reader: a reader of the same source, which knows the keys.
-        log_key: the log's key.
+        reader: a reader of the log that it follows.
     """
 
-    def __init__(
-        self, directory: Path, source: Source, reader: Reader, log_key: VerifierKey
-    ) -> None:
+    def __init__(self, directory: Path, reader: Reader) -> None:
         self._directory = directory
-        self._source = source
         self._reader = reader
-        self._log_key = log_key
+        self._log_key = reader.log_key
 
     def checkpoint(self) -> SignedCheckpoint | None:
         """Return the checkpoint up to which the copy is verified, or None before the first update.
@@ -66,15 +60,7 @@ class Mirror:
         opened = self._reader.checkpoint()
         if known is not None:
             self._check_extends(known, opened)
-        audit = Audit(self._source, opened.checkpoint)
-        size = opened.checkpoint.size
-        for tile in resources(size):
-            path = self._directory / tile.path
-            if tile.width < TILE_WIDTH or not path.exists():
-                write_file(path, _verified(audit, tile))
-            if progress is not None and tile.level is None:
-                progress(tile.end, size)
-        write_file(self._directory / CHECKPOINT, opened.signed.note)
+        size, _ = self._reader.copy(self._directory, progress, opened)
         return range(0 if known is None else known.size, size)
 
     def _check_extends(self, known: SignedCheckpoint, opened: OpenedCheckpoint) -> None:
@@ -95,12 +81,6 @@ class Mirror:
                 f"the log signed two histories: {known.size} and {opened.checkpoint.size} entries"
                 f" do not agree; the evidence is in {self._directory / SPLIT_VIEW}"
             )
-
-
-def _verified(audit: Audit, tile: Tile) -> bytes:
-    if tile.level is None:
-        return encode_bundle(audit.bundle(tile))
-    return b"".join(audit.tile(tile.level, tile.index))
 
 
 def read_split(data: bytes) -> SplitView:

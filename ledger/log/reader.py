@@ -14,6 +14,7 @@ import httpx
 
 from ledger.errors import LogResourceMissing, LogWrong, NoteInvalid
 from ledger.log import merkle
+from ledger.log.export import resources, write_file
 from ledger.log.heads import Checkpoint, OpenedCheckpoint, open_checkpoint
 from ledger.log.notes import VerifierKey
 from ledger.log.tiles import (
@@ -24,6 +25,7 @@ from ledger.log.tiles import (
     Tile,
     bundles_of,
     decode_bundle,
+    encode_bundle,
     split_hashes,
     tile_width,
 )
@@ -135,7 +137,7 @@ class Reader:
         quorum: int = 0,
     ) -> None:
         self._source = source
-        self._log_key = log_key
+        self.log_key = log_key
         self._witnesses = tuple(witnesses)
         self._quorum = quorum
 
@@ -148,7 +150,7 @@ class Reader:
         """
         note = self._source.fetch(CHECKPOINT)
         try:
-            return open_checkpoint(note, self._log_key, self._witnesses, self._quorum)
+            return open_checkpoint(note, self.log_key, self._witnesses, self._quorum)
         except NoteInvalid as error:
             raise LogWrong(f"checkpoint: {error}") from error
 
@@ -220,6 +222,42 @@ class Reader:
                 progress(bundle.end, opened.checkpoint.size)
         return opened
 
+    def copy(
+        self,
+        directory: Path,
+        progress: Progress | None = None,
+        opened: OpenedCheckpoint | None = None,
+    ) -> tuple[int, int]:
+        """Write a verified copy to `directory`, in the layout of an export, the checkpoint last.
+
+        Complete tiles and bundles that are there already are left alone. `Mirror` also checks that
+        the log still agrees with an earlier copy.
+
+        Args:
+            directory: where to; made if it is missing.
+            progress: told how many entries are verified, and how many there are.
+            opened: the checkpoint to copy up to; the source's newest if None.
+
+        Returns:
+            How many entries the copy has, and how many files were written.
+
+        Raises:
+            LogWrong: names the first entry or tile that is wrong.
+            LogResourceMissing: the source lacks a file.
+        """
+        opened = opened or self.checkpoint()
+        size, written = opened.checkpoint.size, 1
+        audit = Audit(self._source, opened.checkpoint)
+        for tile in resources(size):
+            path = directory / tile.path
+            if tile.width < TILE_WIDTH or not path.exists():
+                write_file(path, audit.resource(tile))
+                written += 1
+            if progress is not None and tile.level is None:
+                progress(tile.end, size)
+        write_file(directory / CHECKPOINT, opened.signed.note)
+        return size, written
+
 
 class Audit:
     """Ties entries to the signed root through authenticated tiles, from the top down.
@@ -251,6 +289,12 @@ class Audit:
             wrong = bundle.start + _first_difference(found, hashes)
             raise LogWrong(f"entry {wrong} in {bundle.path} is not the entry that was logged")
         return entries
+
+    def resource(self, tile: Tile) -> bytes:
+        """Return the bytes of a tile or a bundle, verified."""
+        if tile.level is None:
+            return encode_bundle(self.bundle(tile))
+        return b"".join(self.tile(tile.level, tile.index))
 
     def tile(self, level: int, index: int) -> list[bytes]:
         """Return a tile's hashes, compared with what the level above, or the root, has for it.

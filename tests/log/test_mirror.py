@@ -18,8 +18,7 @@ KEY = note_signer().key()
 
 
 def mirror(folder: Path, source: Path) -> Mirror:
-    files = DirectorySource(source)
-    return Mirror(folder, files, Reader(files, KEY), KEY)
+    return Mirror(folder, Reader(DirectorySource(source), KEY))
 
 
 def show(engine: Engine, folder: Path) -> Path:
