@@ -6,6 +6,9 @@ is valid then) approved it, organisations counting once and the owner of a contr
 for its own code. Actions about contracts are judged for a new contract and for each contract
 that is there; the others once for each kind.
 
+The member that the parameters name as notary stays an active platform administrator: the service
+speaks in its name. Another one takes over by a change of parameters before it can go.
+
 The rule is relative on purpose: at genesis there is the platform administrator alone and no
 contract can be approved yet, since there is no registrar. That is no fault; losing the last
 registrar later is. Time itself is no transition: `forecast` says when it would cost a quorum.
@@ -30,8 +33,17 @@ from governance.decisions.actions import (
     kind,
     kind_of,
 )
-from governance.decisions.network import ContractStatus, Member, MemberStatus, NetworkState
+from governance.decisions.network import (
+    ADMINISTRATOR,
+    ContractStatus,
+    Member,
+    MemberStatus,
+    NetworkState,
+)
 from governance.decisions.voting import decidable
+
+NOTARISING = "notarise"
+"""Not voted on, yet needed to decide anything: the service speaks in the notary's name."""
 
 
 class Shortfall(msgspec.Struct, frozen=True):
@@ -50,7 +62,8 @@ class Shortfall(msgspec.Struct, frozen=True):
 
 def undecidable(state: NetworkState, at: dt.datetime) -> frozenset[str]:
     """Return what able organisations cannot decide at `at`, by kind and contract."""
-    return frozenset(name for name, action in _instances(state) if not decidable(state, action, at))
+    lost = {name for name, action in _instances(state) if not decidable(state, action, at)}
+    return frozenset(lost if _has_notary(state) else lost | {NOTARISING})
 
 
 def stranded(before: NetworkState, after: NetworkState, at: dt.datetime) -> tuple[str, ...]:
@@ -58,7 +71,7 @@ def stranded(before: NetworkState, after: NetworkState, at: dt.datetime) -> tupl
     lost = undecidable(after, at)
     if not lost:
         return ()
-    known = frozenset(name for name, _ in _instances(before))
+    known = frozenset(name for name, _ in _instances(before)) | {NOTARISING}
     return tuple(sorted((lost & known) - undecidable(before, at)))
 
 
@@ -80,6 +93,13 @@ def forecast(state: NetworkState, at: dt.datetime, until: dt.datetime) -> list[S
             found.append(Shortfall(moment, tuple(sorted(now - lost)), tuple(sorted(members))))
         lost = now
     return found
+
+
+def _has_notary(state: NetworkState) -> bool:
+    """Say whether the member in whose name the service speaks is an administrator still."""
+    notary = state.members.get(state.parameters.notary)
+    active = notary is not None and notary.status is MemberStatus.ACTIVE
+    return active and notary is not None and ADMINISTRATOR in notary.roles
 
 
 def _able_until(member: Member, at: dt.datetime) -> dt.datetime | None:

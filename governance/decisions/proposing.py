@@ -91,7 +91,12 @@ def propose_admission(
     moment = max(at, state.at)
     herald = services.herald
     statement = Statement(
-        secrets.token_hex(16), herald.network, herald.member_id, moment, moment + MAX_LIFETIME, body
+        secrets.token_hex(16),
+        herald.network,
+        state.parameters.notary,
+        moment,
+        moment + MAX_LIFETIME,
+        body,
     )
     envelope = sign_statement(PROPOSAL, statement, herald.signer)
     opened = Opened(PROPOSAL, statement, key_id(herald.signer.public_key()), envelope)

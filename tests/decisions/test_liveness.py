@@ -1,8 +1,9 @@
 """The network can always govern itself."""
 
+import msgspec
 import pytest
 
-from governance.decisions.actions import RemoveRole, Revoke, Suspend
+from governance.decisions.actions import ChangeParameters, RemoveRole, Revoke, Suspend
 from governance.decisions.liveness import forecast, undecidable
 from governance.decisions.network import ContractStatus, MemberStatus
 from governance.decisions.statements import CertificateRevoked, MemberLeft
@@ -53,6 +54,18 @@ def test_last_registrar_cannot_leave_nor_lose_its_only_certificate(world: World)
         world.report(CertificateRevoked("trust-a", certificate.serial, "keyCompromise"))
     world.certify("trust-a")
     world.report(CertificateRevoked("trust-a", certificate.serial, "keyCompromise"))
+
+
+def test_notary_goes_only_once_another_has_taken_over(consortium: World):
+    consortium.join("other-platform", "platform_administrator")
+    with pytest.raises(NetworkStranded, match="notarise"):
+        consortium.propose("trust-a", Suspend(member_id="platform", reason="x"))
+    now = consortium.state().parameters
+    handed = msgspec.structs.replace(now, version=2, notary="other-platform")
+    consortium.carry(consortium.propose("trust-a", ChangeParameters(parameters=handed)))
+    consortium.carry(consortium.propose("trust-a", Suspend(member_id="platform", reason="x")))
+    assert consortium.state().members["platform"].status is MemberStatus.SUSPENDED
+    consortium.join("custody-c", "custodian")
 
 
 def test_member_without_a_certificate_neither_helps_nor_blocks(world: World):

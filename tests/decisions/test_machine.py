@@ -191,4 +191,4 @@ class TestGovernance(Governance.TestCase):  # type: ignore[name-defined]  # Hypo
 
 @pytest.mark.slow
 class TestGovernanceDeep(Governance.TestCase):  # type: ignore[name-defined]  # Hypothesis makes it
-    settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

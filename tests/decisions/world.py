@@ -35,7 +35,7 @@ from governance.decisions.statements import (
     Withdrawal,
 )
 from governance.decisions.store import load_state, proposal_row
-from governance.decisions.voting import Status
+from governance.decisions.voting import Status, stale, standing
 from governance.identity.announcements import Herald
 from ledger.database import reading, writing
 from ledger.hashing import content_digest
@@ -231,10 +231,13 @@ class World:
                     self.vote(member.id, role, proposal)
 
     def _wanted(self, proposal: str, member: str, role: str) -> bool:
-        from governance.decisions.voting import standing
-
         state = self.state()
-        return not standing(state, state.proposals[proposal].actions, state.members[member], role)
+        found = state.proposals[proposal]
+        voted = any(
+            (b.member_id, b.role) == (member, role) and not stale(state, found.actions, b, self.at)
+            for b in found.ballots
+        )
+        return not voted and not standing(state, found.actions, state.members[member], role)
 
     # what is said
 
@@ -249,7 +252,15 @@ class World:
     ) -> bytes:
         at = issued_at or self.at
         statement = Statement(secrets.token_hex(16), NETWORK, author, at, at + DAY, body)
-        return sign_statement(kind, statement, key or self.keys[author])
+        return sign_statement(kind, statement, key or self._valid_key(author))
+
+    def _valid_key(self, author: str) -> SoftwareSigner:
+        """The newest key that is certified now, or else the newest."""
+        member = self.state().members.get(author)
+        certificates = member.certificates if member else ()
+        valid = {c.key_id for c in certificates if c.valid(self.at)}
+        usable = [k for k in self.signers if key_id(k.public_key()) in valid]
+        return usable[-1] if usable else self.keys[author]
 
     def read(self, data: bytes, body: type[Body]) -> Opened[Body]:
         """Open a statement as the edge does, with the keys that this world knows."""
