@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.records.instructions import DEAD, Instruction, Particulars, Status, instruction_id
-from ledger.records.store import CHUNK
+from ledger.records.store import CHUNK, insert_into
 from ledger.records.tables import ImportFileRow
 from ledger.records.tables_work import InstructionRow, InstructionStepRow, TradeRow
 
@@ -78,7 +78,7 @@ def insert(
     """Write new instructions, received `at`, and the first step of their lives."""
     rows = [_columns(one, sender, receiver, at, import_id) for one in said]
     if rows:
-        session.execute(sa.insert(InstructionRow), rows)
+        insert_into(session, InstructionRow, rows)
         insert_steps(
             session, [row["instruction_id"] for row in rows], Status.RECEIVED, "", at, sender
         )
@@ -103,8 +103,7 @@ def insert_steps(
         }
         for one in ids
     ]
-    if rows:
-        session.execute(sa.insert(InstructionStepRow), rows)
+    insert_into(session, InstructionStepRow, rows)
 
 
 def steps_of(session: Session, one: str) -> Sequence[InstructionStepRow]:

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from ledger.errors import InstructionConflict, RecordMalformed
 from ledger.hashing import tagged_hash
-from ledger.records.schemas import MemberId, Quantity, UpperId, field_faults
+from ledger.records.schemas import MemberId, Quantity, UpperId, convert_fields
 from policies.errors import Fault
 
 Id = Annotated[
@@ -133,13 +133,11 @@ def read_instruction(values: Mapping[str, Any], *, text: bool = False) -> Instru
     """
     if text:
         values = {name: value for name, value in values.items() if value != ""}
-    faults = field_faults(Instruction, values, text=text)
-    if not faults:
-        instruction = msgspec.convert(dict(values), Instruction, strict=not text)
-        faults = side_faults(instruction)
-        if not faults:
-            return instruction
-    raise RecordMalformed(f"the instruction has {len(faults)} fault(s)", tuple(faults))
+    said = convert_fields(Instruction, values, text=text)
+    faults = said if isinstance(said, list) else side_faults(said)
+    if isinstance(said, list) or faults:
+        raise RecordMalformed(f"the instruction has {len(faults)} fault(s)", tuple(faults))
+    return said
 
 
 def read_trade(values: Mapping[str, Any]) -> Trade:
@@ -148,12 +146,13 @@ def read_trade(values: Mapping[str, Any]) -> Trade:
     Raises:
         RecordMalformed: with every fault.
     """
-    faults = field_faults(Trade, values)
-    if not faults:
-        trade = msgspec.convert(dict(values), Trade)
+    trade = convert_fields(Trade, values)
+    if not isinstance(trade, list):
         if trade.from_investor_id != trade.to_investor_id:
             return trade
         faults = [Fault("to_investor_id", "must differ from from_investor_id")]
+    else:
+        faults = trade
     raise RecordMalformed(f"the trade has {len(faults)} fault(s)", tuple(faults))
 
 

@@ -313,8 +313,7 @@ class _SeenKeys:
         return {"import_id": self._import_id, "key": key, "line": line, "detail": detail}
 
     def _insert(self, rows: list[dict[str, object]]) -> None:
-        if rows:
-            self._session.execute(sa.insert(ImportKeyRow), rows)
+        store.insert_into(self._session, ImportKeyRow, rows)
 
 
 def _ids(

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -138,6 +138,9 @@ MonthDay = Annotated[
         description="empty, or a month and a day such as 03-31",
     ),
 ]
+
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -323,24 +326,21 @@ def read_record(table: str, values: Mapping[str, Any], *, text: bool = False) ->
     schema = SCHEMAS[table]
     if text:
         values = {name: value for name, value in values.items() if value != ""}
-    faults = field_faults(schema, values, text=text)
-    if not faults:
-        record = msgspec.convert(dict(values), schema, strict=not text)
-        faults = cross_faults(record)
-        if not faults:
-            return record
-    raise RecordMalformed(f"the {table} record has {len(faults)} fault(s)", tuple(faults))
+    record = convert_fields(schema, values, text=text)
+    faults = record if isinstance(record, list) else cross_faults(record)
+    if isinstance(record, list) or faults:
+        raise RecordMalformed(f"the {table} record has {len(faults)} fault(s)", tuple(faults))
+    return record
 
 
-def field_faults(
-    schema: type[msgspec.Struct], values: Mapping[str, Any], *, text: bool = False
-) -> list[Fault]:
-    """Return what is wrong with `values`, each field on its own; empty if nothing is."""
+def convert_fields(
+    schema: type[Struct], values: Mapping[str, Any], *, text: bool = False
+) -> Struct | list[Fault]:
+    """Return the struct that `values` say, or what is wrong with each field of it."""
     try:
-        msgspec.convert(dict(values), schema, strict=not text)
+        return msgspec.convert(values, schema, strict=not text)
     except msgspec.ValidationError:
-        return list(_field_faults(schema, values, text=text))
-    return []
+        return _field_faults(schema, values, text=text)
 
 
 def cross_faults(record: Record) -> list[Fault]:

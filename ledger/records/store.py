@@ -1,11 +1,12 @@
 """Rows of the records, by owner: every statement here names the owner in its WHERE clause."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.database import Base
 from ledger.records.tables import ID_FIELDS, PERSONAL, ROWS, SEARCHABLE, SECRET, RecordRow
 from ledger.records.tables_keys import ErasureRow, RecordChangeRow, RecordKeyRow
 
@@ -65,10 +66,16 @@ def search_rows(
     return session.scalars(query.order_by(id_column(table))).all()
 
 
+def insert_into(session: Session, row_class: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write new rows of any table, without making objects of them."""
+    if rows:
+        table = cast("sa.Table", row_class.__table__)
+        session.execute(sa.insert(table), list(rows))
+
+
 def insert_rows(session: Session, table: str, rows: list[dict[str, Any]]) -> None:
     """Write new rows."""
-    if rows:
-        session.execute(sa.insert(ROWS[table]), rows)
+    insert_into(session, ROWS[table], rows)
 
 
 def update_row(
@@ -108,8 +115,7 @@ def wrapped_keys(
 
 def insert_keys(session: Session, rows: list[dict[str, Any]]) -> None:
     """Write wrapped keys of new rows."""
-    if rows:
-        session.execute(sa.insert(RecordKeyRow), rows)
+    insert_into(session, RecordKeyRow, rows)
 
 
 def destroy_key(session: Session, table: str, owner: str, row_id: str) -> None:
@@ -127,8 +133,7 @@ def destroy_key(session: Session, table: str, owner: str, row_id: str) -> None:
 
 def insert_changes(session: Session, rows: list[dict[str, Any]]) -> None:
     """Write entries of the change history."""
-    if rows:
-        session.execute(sa.insert(RecordChangeRow), rows)
+    insert_into(session, RecordChangeRow, rows)
 
 
 def changes_of(session: Session, table: str, owner: str, row_id: str) -> Sequence[RecordChangeRow]:
