@@ -13,6 +13,7 @@ an equality) but of the compiled table; the enforcer is what the tests compare t
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from importlib.resources import files
 
@@ -29,6 +30,9 @@ from policies.shadows import find_shadowed
 
 MAX_TEXT = 64 << 20
 """Bytes of the longest text that is read: 100,000 rules take some 10 MB."""
+
+logging.getLogger("casbin").setLevel(logging.CRITICAL)
+# Casbin writes whole policies, and who was denied what, into the log of whoever loads it.
 
 SHIPPED = "rules.csv"
 ACT = "act"

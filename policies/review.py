@@ -39,11 +39,7 @@ class RuleReview(msgspec.Struct, frozen=True):
     @property
     def faults(self) -> tuple[Fault, ...]:
         """Why it cannot be adopted: each failing statement with its counterexample."""
-        return tuple(
-            Fault(f"statement {proof.statement}", _failure(proof, example))
-            for proof in self.proofs
-            for example in proof.counterexamples
-        )
+        return _failures(self.proofs)
 
     @property
     def digest(self) -> str:
@@ -76,14 +72,26 @@ def review_rules(
     )
 
 
-def examine_rules(current: CompiledRules, text: bytes) -> tuple[Fault, ...]:
-    """Return why a proposed text cannot be adopted; nothing when it can."""
+def examine_rules(text: bytes) -> tuple[Fault, ...]:
+    """Return why a proposed text cannot be adopted, whatever is in force; nothing when it can.
+
+    Every fault of the text, or each shipped statement that fails with its counterexample.
+    """
     try:
-        return review_rules(current, text.decode()).faults
+        proposed = compile_rules(parse_rule_set(text.decode()))
     except UnicodeDecodeError as error:
         return (Fault("rules", f"not UTF-8 at byte {error.start}"),)
     except RulesMalformed as error:
         return error.faults
+    return _failures(prove_statements(proposed, shipped_statements()))
+
+
+def _failures(proofs: tuple[Proof, ...]) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(f"statement {proof.statement}", _failure(proof, example))
+        for proof in proofs
+        for example in proof.counterexamples
+    )
 
 
 def _failure(proof: Proof, example: Counterexample) -> str:

@@ -203,3 +203,13 @@ def test_resources_are_not_matched_by_pattern() -> None:
             enforcer.enforce("role:registrar", name, "read", "own_register", "quantity", "clear")
             is False
         )
+
+
+def test_casbin_writes_policies_into_the_log_and_is_kept_from_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logging.disable(logging.NOTSET)
+    with caplog.at_level(logging.DEBUG):
+        enforcer = enforcer_of(parse_rule_set(shipped_text()))
+        enforcer.enforce("role:mallory", "token", "read", "own_register", "quantity", "clear")
+    assert caplog.records == []
