@@ -26,7 +26,7 @@ from ledger.hashing import tagged_hash
 from ledger.log import merkle
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.store import log_size
-from ledger.log.tables import ScopeHeadRow, ScopeLinkRow, ScopeSealRow
+from ledger.log.tables import ScopeHeadRow, ScopeSealRow
 
 SEAL_KIND = "scopes"
 _SEAL = "scopes/v1"
@@ -89,30 +89,24 @@ def extend(session: Session, transactions: Sequence[Scoped]) -> None:
 
     Args:
         session: a session of `ledger.database.writing`.
-        transactions: in the order of the log.
+        transactions: in the order of the log; at most a few hundred scopes.
     """
     names = {scope for transaction in transactions for scope in transaction.scopes}
-    heads = {scope: _head(session, scope) for scope in sorted(names)}
-    links: list[dict[str, object]] = []
+    rows = {
+        row.scope: row
+        for row in session.scalars(sa.select(ScopeHeadRow).where(ScopeHeadRow.scope.in_(names)))
+    }
+    for scope in sorted(names - rows.keys()):
+        rows[scope] = ScopeHeadRow(scope=scope, count=0, head=NO_TRANSACTIONS)
+        session.add(rows[scope])
+    heads = {scope: (row.count, row.head) for scope, row in rows.items()}
     for transaction in transactions:
         for scope in transaction.scopes:
             count, head = heads[scope]
-            heads[scope] = (
-                count + 1,
-                next_head(scope, head, count, transaction.entry_index, transaction.txid),
-            )
-            links.append(
-                {
-                    "scope": scope,
-                    "position": count,
-                    "entry_index": transaction.entry_index,
-                    "txid": transaction.txid,
-                }
-            )
-    if links:
-        session.execute(sa.insert(ScopeLinkRow), links)
-    for scope, (count, head) in heads.items():
-        session.merge(ScopeHeadRow(scope=scope, count=count, head=head))
+            index, txid = transaction.entry_index, transaction.txid
+            heads[scope] = count + 1, next_head(scope, head, count, index, txid)
+    for scope, row in rows.items():
+        row.count, row.head = heads[scope]
     session.flush()
 
 
@@ -170,16 +164,6 @@ def prove_scope(session: Session, scope: str) -> ScopeProof:
     path = merkle.inclusion_proof(_ListNodes(hashes), place, len(hashes))
     _, count, head = heads[place]
     return ScopeProof(scope, count, head, last, place, len(heads), tuple(path))
-
-
-def scope_transactions(session: Session, scope: str, count: int) -> list[tuple[int, bytes]]:
-    """Return `(entry_index, txid)` of the first `count` transactions of `scope`."""
-    rows = session.execute(
-        sa.select(ScopeLinkRow.entry_index, ScopeLinkRow.txid)
-        .where(ScopeLinkRow.scope == scope, ScopeLinkRow.position < count)
-        .order_by(ScopeLinkRow.position)
-    )
-    return [(index, txid) for index, txid in rows]
 
 
 def check_scope(proof: ScopeProof, shown: Sequence[tuple[int, bytes]], seal_entry: bytes) -> Seal:
@@ -241,11 +225,6 @@ class _ListNodes:
     def node(self, height: int, index: int) -> bytes:
         """Return the hash of a complete subtree (see `merkle.Nodes`)."""
         return merkle.root_of(self._hashes[index << height : (index + 1) << height])
-
-
-def _head(session: Session, scope: str) -> tuple[int, bytes]:
-    row = session.get(ScopeHeadRow, scope)
-    return (0, NO_TRANSACTIONS) if row is None else (row.count, row.head)
 
 
 def _sealed(session: Session, index: int) -> list[tuple[str, int, bytes]]:

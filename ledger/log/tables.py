@@ -94,20 +94,8 @@ class SplitViewRow(Base):
     found_at: Mapped[dt.datetime]
 
 
-class ScopeLinkRow(Base):
-    """One transaction in one scope, in the order of the log."""
-
-    __tablename__ = "log_scope_links"
-    __table_args__ = {"info": {APPEND_ONLY: True}}  # noqa: RUF012 - SQLAlchemy reads it as is
-
-    scope: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    entry_index: Mapped[int]
-    txid: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
-
-
 class ScopeHeadRow(Base):
-    """The running hash over one scope's transactions: a cache of what the links give."""
+    """The running hash over one scope's transactions, moved on with each commit."""
 
     __tablename__ = "log_scope_heads"
 

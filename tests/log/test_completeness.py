@@ -10,13 +10,14 @@ from sqlalchemy.engine import Engine
 from ledger.database import reading, writing
 from ledger.errors import LogResourceMissing, LogWrong, ProofInvalid
 from ledger.log.completeness import (
+    NO_TRANSACTIONS,
     Scoped,
     ScopeProof,
     check_scope,
     extend,
+    next_head,
     prove_scope,
     read_seal,
-    scope_transactions,
     seal,
 )
 from ledger.log.proofs import find_entry
@@ -25,49 +26,60 @@ from ledger.log.sequencer import LogEntry, append
 SCOPES = [f"registrar:trust-{n}" for n in "abc"] + [f"custodian:firm-{n}" for n in "de"]
 
 
-def commit(engine: Engine, count: int, seed: int) -> None:
-    """Commit transactions that touch one to three scopes each."""
-    rng = random.Random(seed)
-    with writing(engine) as session:
+class Ledger:
+    """A log with transactions, and what each member was shown of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.shown: dict[str, list[tuple[int, bytes]]] = {scope: [] for scope in SCOPES}
+
+    def commit(self, count: int, seed: int) -> None:
+        """Commit transactions that touch one to three scopes each."""
+        rng = random.Random(seed)
         txids = [hashlib.sha256(b"%d %d" % (seed, n)).digest() for n in range(count)]
-        indexes = append(session, [LogEntry("transaction", txid) for txid in txids])
-        extend(
-            session,
-            [
+        with writing(self.engine) as session:
+            indexes = append(session, [LogEntry("transaction", txid) for txid in txids])
+            scoped = [
                 Scoped(txid, index, tuple(rng.sample(SCOPES, rng.randint(1, 3))))
                 for txid, index in zip(txids, indexes, strict=True)
-            ],
-        )
+            ]
+            extend(session, scoped)
+        for transaction in scoped:
+            for scope in transaction.scopes:
+                self.shown[scope].append((transaction.entry_index, transaction.txid))
 
+    def seal(self) -> int | None:
+        with writing(self.engine) as session:
+            return seal(session)
 
-def sealed(engine: Engine, scope: str) -> tuple[ScopeProof, list[tuple[int, bytes]], bytes]:
-    with reading(engine) as session:
-        proof = prove_scope(session, scope)
-        shown = scope_transactions(session, scope, 1_000)
-        return proof, shown, find_entry(session, proof.seal_index)
+    def proof(self, scope: str) -> tuple[ScopeProof, bytes]:
+        with reading(self.engine) as session:
+            proof = prove_scope(session, scope)
+            return proof, find_entry(session, proof.seal_index)
 
 
 @pytest.fixture
-def log(engine: Engine) -> Engine:
+def ledger(engine: Engine) -> Ledger:
     """Three commits with two seals, and a commit after the last seal."""
-    for round_number in range(3):
-        commit(engine, 20, round_number)
-        with writing(engine) as session:
-            if round_number:
-                assert seal(session) is not None
-    commit(engine, 20, 3)
-    return engine
+    made = Ledger(engine)
+    for seed in range(3):
+        made.commit(20, seed)
+        if seed:
+            assert made.seal() is not None
+    made.commit(20, 3)
+    return made
 
 
-def test_what_was_shown_is_all_of_the_scope(log: Engine) -> None:
-    for scope in SCOPES:
-        proof, shown, entry = sealed(log, scope)
+def test_what_was_shown_is_all_of_the_scope(ledger: Ledger) -> None:
+    for scope, shown in ledger.shown.items():
+        proof, entry = ledger.proof(scope)
         assert check_scope(proof, shown, entry).through == 61
         assert proof.count < len(shown)  # the commit after the seal is not covered
 
 
-def test_a_withheld_added_or_moved_transaction_is_noticed(log: Engine) -> None:
-    proof, shown, entry = sealed(log, SCOPES[0])
+def test_a_withheld_added_or_moved_transaction_is_noticed(ledger: Ledger) -> None:
+    proof, entry = ledger.proof(SCOPES[0])
+    shown = ledger.shown[SCOPES[0]]
     forged = (shown[1][0], bytes(32))
     for wrong in (
         shown[1:],
@@ -81,11 +93,12 @@ def test_a_withheld_added_or_moved_transaction_is_noticed(log: Engine) -> None:
             check_scope(proof, wrong, entry)
 
 
-def test_a_shorter_list_with_a_matching_head_is_not_in_the_seal(log: Engine) -> None:
-    proof, shown, entry = sealed(log, SCOPES[0])
-    with writing(log) as session:
-        seal(session)
-    later, _, _ = sealed(log, SCOPES[0])
+def test_a_proof_of_one_seal_does_not_hold_for_another(ledger: Ledger) -> None:
+    proof, entry = ledger.proof(SCOPES[0])
+    shown = ledger.shown[SCOPES[0]]
+    ledger.seal()
+    later, later_entry = ledger.proof(SCOPES[0])
+    check_scope(later, shown, later_entry)
     with pytest.raises(LogWrong):
         check_scope(later, shown, entry)
     moved = msgspec.structs.replace(proof, place=(proof.place + 1) % proof.scopes)
@@ -93,22 +106,31 @@ def test_a_shorter_list_with_a_matching_head_is_not_in_the_seal(log: Engine) -> 
         check_scope(moved, shown, entry)
 
 
-def test_another_members_proof_does_not_pass_for_ones_own(log: Engine) -> None:
-    proof, _, entry = sealed(log, SCOPES[1])
-    _, shown, _ = sealed(log, SCOPES[0])
+def test_a_list_and_a_head_that_were_made_up_together_are_not_in_the_seal(ledger: Ledger) -> None:
+    proof, entry = ledger.proof(SCOPES[0])
+    short = ledger.shown[SCOPES[0]][:2]
+    head = NO_TRANSACTIONS
+    for position, (index, txid) in enumerate(short):
+        head = next_head(SCOPES[0], head, position, index, txid)
+    made_up = msgspec.structs.replace(proof, count=2, head=head)
+    with pytest.raises(ProofInvalid):
+        check_scope(made_up, short, entry)
+
+
+def test_another_members_proof_does_not_pass_for_ones_own(ledger: Ledger) -> None:
+    proof, entry = ledger.proof(SCOPES[1])
     with pytest.raises(LogWrong):
-        check_scope(msgspec.structs.replace(proof, scope=SCOPES[0]), shown, entry)
+        check_scope(msgspec.structs.replace(proof, scope=SCOPES[0]), ledger.shown[SCOPES[0]], entry)
 
 
-def test_nothing_new_is_not_sealed_again(log: Engine) -> None:
-    with writing(log) as session:
-        assert seal(session) is not None
-        assert seal(session) is None
+def test_nothing_new_is_not_sealed_again(ledger: Ledger) -> None:
+    assert ledger.seal() is not None
+    assert ledger.seal() is None
 
 
-def test_an_unknown_scope_has_no_proof(log: Engine) -> None:
-    with reading(log) as session, pytest.raises(LogResourceMissing, match="registrar:nobody"):
-        prove_scope(session, "registrar:nobody")
+def test_a_scope_without_transactions_has_no_proof(ledger: Ledger) -> None:
+    with pytest.raises(LogResourceMissing, match="registrar:nobody"):
+        ledger.proof("registrar:nobody")
 
 
 @pytest.mark.parametrize(
