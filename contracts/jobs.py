@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from contracts import deployment, store
 from contracts.errors import ContractError, RuntimeUnknown
 from contracts.evidence import Attestation, Conditions, GateStatement, attest, tool_versions
-from contracts.gates.requirements import shipped_requirements
+from contracts.gates.requirements import RequirementTable, shipped_requirements
 from contracts.gates.subjects import Machines, NodeUnavailable, Recorded, Subject
 from contracts.gating import passed, run_gates
 from contracts.lifecycle import State
@@ -63,6 +63,7 @@ def run_pending_gates(
     *,
     machines: Machines | None = None,
     most: int | None = None,
+    requirements: tuple[RequirementTable, str] | None = None,
 ) -> int:
     """Run the gates of waiting packages, one after the other; return how many jobs ended.
 
@@ -72,6 +73,7 @@ def run_pending_gates(
         clock: the time now, UTC.
         machines: to use again; made and closed here if None.
         most: stop after so many jobs; go on until none waits if None.
+        requirements: the table of requirements and its digest; the shipped ones if None.
     """
     used = machines or Machines()
     done = 0
@@ -80,7 +82,7 @@ def run_pending_gates(
             digest = claim(engine, clock())
             if digest is None:
                 break
-            _run_one(engine, services, clock, used, digest)
+            _run_one(engine, services, clock, used, digest, requirements or shipped_requirements())
             done += 1
     finally:
         if machines is None:
@@ -115,11 +117,16 @@ def requeue(session: Session, name: str, version: str, at: dt.datetime) -> None:
 
 
 def _run_one(
-    engine: Engine, services: ContractServices, clock: Clock, machines: Machines, digest: str
+    engine: Engine,
+    services: ContractServices,
+    clock: Clock,
+    machines: Machines,
+    digest: str,
+    requirements: tuple[RequirementTable, str],
 ) -> None:
     try:
         work = _read(engine, services, digest)
-        subject, conditions = _subject(engine, services, clock, machines, work)
+        subject, conditions = _subject(engine, services, clock, machines, work, requirements)
         known = _known(engine, digest, conditions)
         results = []
         for result in run_gates(subject, known=known):
@@ -128,8 +135,10 @@ def _run_one(
                 _store(engine, digest, attestation, clock())
             results.append(result)
         failed = [result for result in results if not result.passed]
-        message = "; ".join(f"{result.gate}: {result.summary}" for result in failed)
-        _finish(engine, work, clock(), message, good=passed(subject, results))
+        failures = "; ".join(f"{result.gate}: {result.summary}" for result in failed)
+        if not failures and not passed(subject, results):
+            failures = "not every gate that is asked for has run"
+        _finish(engine, services, work, clock(), failures)
     except (NodeUnavailable, ContractError, OSError) as error:
         _put_back(engine, digest, clock(), f"{type(error).__name__}: {error}")
 
@@ -149,12 +158,17 @@ def _read(engine: Engine, services: ContractServices, digest: str) -> _Work:
 
 
 def _subject(
-    engine: Engine, services: ContractServices, clock: Clock, machines: Machines, work: _Work
+    engine: Engine,
+    services: ContractServices,
+    clock: Clock,
+    machines: Machines,
+    work: _Work,
+    requirements: tuple[RequirementTable, str],
 ) -> tuple[Subject, Conditions]:
     runtime = runtimes.find(work.row.runtime, services.cache)
     if runtime is None:
         raise RuntimeUnknown(f"runtime {work.row.runtime} is not on this machine; fetch it first")
-    table, requirements = shipped_requirements()
+    table, digest = requirements
     subject = Subject(
         package=work.package,
         runtime=runtime,
@@ -165,7 +179,7 @@ def _subject(
         history=lambda: iter(work.recorded),
         progress=_Reporter(engine, work.package.digest, clock),
     )
-    return subject, conditions_of(subject, requirements, work.recorded)
+    return subject, conditions_of(subject, digest, work.recorded)
 
 
 def seed_of(digest: str) -> int:
@@ -241,19 +255,22 @@ def log_leaf(envelope: bytes) -> bytes:
     )
 
 
-def _finish(engine: Engine, work: _Work, at: dt.datetime, message: str, *, good: bool) -> None:
+def _finish(
+    engine: Engine, services: ContractServices, work: _Work, at: dt.datetime, failures: str
+) -> None:
     with writing(engine) as session:
         job = store.job_row(session, work.package.digest)
-        job.status = "passed" if good else "failed"
-        job.message = "every gate passed" if good else message
+        job.status = "failed" if failures else "passed"
+        job.message = failures or "every gate passed"
         job.claimed_until = None
         row = store.version_row(session, work.row.name, work.row.version)
         if row.state != State.DRAFT:
             return
-        if good:
-            deployment.gates_passed(session, row.name, row.version, at)
+        if failures:
+            deployment.gates_failed(session, row.name, row.version, at, failures)
         else:
-            deployment.gates_failed(session, row.name, row.version, at, message)
+            deployment.gates_passed(session, row.name, row.version, at)
+            services.gated(session, row.name, row.version, at)
 
 
 def _put_back(engine: Engine, digest: str, at: dt.datetime, message: str) -> None:
