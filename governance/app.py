@@ -116,13 +116,13 @@ def _dependencies(network: Network, background: Background) -> dict[str, Provide
 
     fixed = {
         "anchors": anchors,
-        "authority": network.governance.authority,
         "contracts": network.contracts,
         "database": network.database,
         "decisions": network.governance.decisions,
-        "desk": network.governance.desk,
         "ledger": network.ledger,
+        "membership": network.membership,
         "readiness": background.states,
+        "records": network.records,
         "tokens": network.tokens,
     }
     return {

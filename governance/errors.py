@@ -209,3 +209,11 @@ class IncidentRefused(GovernanceError):
 
 class IncidentUnknown(GovernanceError):
     """There is no incident with this id."""
+
+
+class GatesUnfinished(GovernanceError):
+    """The gates of a contract version still run; ask again later."""
+
+
+class ContractNotActive(GovernanceError):
+    """No version of the contract is in force."""

@@ -8,7 +8,7 @@ from granian.constants import Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.server import Server
 
-from governance.network import create_network
+from governance.assembly.founding import create_network
 from governance.observation import configure_logging
 from governance.settings import Settings, as_environment
 
@@ -26,8 +26,7 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
         say: takes lines for the person at the terminal: what was made, where it listens.
     """
     configure_logging(settings.log_level, settings.log_format)
-    for line in create_network(settings):
-        say(line)
+    create_network(settings, say)
     os.environ.update(as_environment(settings))
     say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
     Server(

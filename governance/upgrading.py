@@ -18,7 +18,6 @@ TABLE_MODULES = (
     "governance.identity.tables",
     "governance.membership.tables",
     "governance.decisions.tables",
-    "governance.incidents.tables",
     "contracts.tables",
     "ledger.tables",
     "ledger.log.tables",

@@ -52,9 +52,7 @@ class Desk:
         clock: the time now, aware, UTC.
     """
 
-    def __init__(
-        self, database: Engine, network: str, clock: Callable[[], dt.datetime]
-    ) -> None:
+    def __init__(self, database: Engine, network: str, clock: Callable[[], dt.datetime]) -> None:
         self._database = database
         self._network = network
         self._clock = clock
@@ -132,5 +130,3 @@ class Desk:
         if not fresh:
             raise StatementReplayed(f"statement {statement.id} was received before")
         return opened
-
-

@@ -13,9 +13,7 @@ def spend(session: Session, identifier: str, author: str, kind: str, at: dt.date
     """Use `identifier` up; return whether it was still unused."""
     try:
         session.execute(
-            sa.insert(SpentStatement).values(
-                id=identifier, author=author, kind=kind, spent_at=at
-            )
+            sa.insert(SpentStatement).values(id=identifier, author=author, kind=kind, spent_at=at)
         )
     except IntegrityError:
         session.rollback()

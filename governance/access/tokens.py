@@ -50,9 +50,7 @@ class Tokens:
         clock: the time now, aware, UTC.
     """
 
-    def __init__(
-        self, database: Engine, audience: str, clock: Callable[[], dt.datetime]
-    ) -> None:
+    def __init__(self, database: Engine, audience: str, clock: Callable[[], dt.datetime]) -> None:
         self._database = database
         self._audience = audience
         self._clock = clock
@@ -125,9 +123,7 @@ class Tokens:
         try:
             claims = jwt.decode(
                 assertion,
-                accept_public_key(
-                    x509.load_der_x509_certificate(owner.certificate).public_key()
-                ),
+                accept_public_key(x509.load_der_x509_certificate(owner.certificate).public_key()),
                 algorithms=list(ALGORITHMS),
                 audience=self._audience,
                 leeway=CLOCK_SKEW,

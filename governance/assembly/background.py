@@ -134,7 +134,7 @@ class Background:
         behind = checkpoint is None or checkpoint.size < size
         age = (at - checkpoint.published_at).total_seconds() if checkpoint and behind else 0.0
         observation.CHECKPOINT_AGE.set(age)
-        observation.QUEUE_LENGTH.set(network.ledger.submissions.waiting)
+        observation.QUEUE_LENGTH.set(network.ledger.submissions.waiting())
         observe_expiries(network)
 
 

@@ -18,7 +18,9 @@ from governance.decisions.actions import (
     UnfreezeContract,
 )
 from governance.decisions.effects import Decided
-from governance.decisions.statements import ContractActivated, FreezeExpired
+from governance.decisions.recording import record_facts
+from governance.decisions.services import DecisionServices
+from governance.decisions.statements import ContractActivated, ContractGated, FreezeExpired
 from governance.decisions.store import load_state
 from ledger.gateway import STAMP
 from ledger.log.store import log_size
@@ -32,12 +34,23 @@ class RegistryEffects:
     `decisions`; what is bound here is compared once more with what the registry holds.
     """
 
+    def proposed(
+        self, session: Session, action: ApproveContract, proposal: str, at: dt.datetime
+    ) -> None:
+        """Note that a vote on the version is open."""
+        deployment.propose(session, action.name, action.version, at, proposal)
+
+    def not_approved(
+        self, session: Session, action: ApproveContract, reason: str, decided: Decided
+    ) -> None:
+        """Note that the vote ended without an approval."""
+        deployment.withdraw(session, action.name, action.version, decided.at, reason)
+
     def approve(self, session: Session, action: ApproveContract, decided: Decided) -> None:
         """Approve the version; activate it unless it is scheduled for later."""
         name, version, at = action.name, action.version, decided.at
         rule_set = load_state(session).parameters.rule_set
         bound = deployment.binding(session, name, version, rule_set)
-        deployment.propose(session, name, version, at, decided.proposal)
         deployment.approve(session, name, version, at, voted_on=bound, reason=decided.proposal)
         if action.activate_at is None:
             self._activate(session, name, version, at)
@@ -97,6 +110,29 @@ class RegistryEffects:
         deployment.schedule(session, name, version, at, log_index=index)
         if registry.version_row(session, name, version).state == State.SCHEDULED:
             deployment.activate(session, name, version, at)
+
+
+class GatedObserver:
+    """Tells decisions of versions that passed their gates, so that they can be voted on."""
+
+    def __init__(self, services: DecisionServices) -> None:
+        self._services = services
+
+    def __call__(self, session: Session, name: str, version: str, at: dt.datetime) -> None:
+        """Record the fact, with the digests that a vote will be bound to."""
+        row = registry.version_row(session, name, version)
+        rule_set = load_state(session).parameters.rule_set
+        bound = deployment.binding(session, name, version, rule_set)
+        fact = ContractGated(
+            name=name,
+            version=version,
+            owner=row.author,
+            package=bound.package,
+            evidence=bound.evidence,
+            runtime=bound.runtime,
+            base=bound.base or "",
+        )
+        record_facts(session, self._services, [fact], at)
 
 
 def _outstanding(session: Session, contract: str) -> int:

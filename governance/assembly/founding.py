@@ -136,6 +136,7 @@ def _administrator_folder(settings: Settings, say: Say) -> MemberFolder:
         network=settings.network,
         server=settings.url,
         legal_name=settings.platform_legal_name,
+        node=ADMIN_NODE,
     )
     folder = MemberFolder.create(path, member)
     say(f"made the platform administrator's folder: {path} (move it to its own machine)")
@@ -149,9 +150,7 @@ def _application(settings: Settings, folder: MemberFolder) -> Application:
         legal_name=settings.platform_legal_name,
         roles=(Role.PLATFORM_ADMINISTRATOR,),
         nodes=(
-            NodeRequest(
-                ADMIN_NODE, NodeKind.API_CLIENT, csr=request.public_bytes(_DER)
-            ),
+            NodeRequest(ADMIN_NODE, NodeKind.API_CLIENT, csr=request.public_bytes(_DER)),
             NodeRequest(
                 NOTARY_NODE, NodeKind.NOTARY_NODE, address=f"notary.{settings.network}:443"
             ),

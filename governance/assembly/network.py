@@ -1,5 +1,6 @@
 """One open network: everything that routes and background work share in this process."""
 
+import datetime as dt
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from contracts.packages import open_package
 from contracts.sandbox import runtime
@@ -14,18 +16,24 @@ from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
 from contracts.services import ContractServices
 from contracts.store import package_row
 from governance.access.tokens import Tokens
+from governance.assembly.contract_effects import GatedObserver
 from governance.assembly.keys import ServiceKeys, open_keys
 from governance.assembly.services import GovernanceServices, governance_services, utc_now
 from governance.assembly.view import CertifiedNodeKeys, HostedNodes, NetworkView, VersionsInForce
+from governance.decisions.store import load_state, parameters_envelope
 from governance.errors import NetworkUnfounded
+from governance.membership.services import MembershipServices
 from governance.problems import describe
 from governance.settings import Settings
 from ledger.commitment import Judges
 from ledger.database import connect, reading
 from ledger.gateway import Gateway
-from ledger.hashing import tagged_hash
+from ledger.hashing import content_digest, tagged_hash
 from ledger.notary import Notary
 from ledger.pseudonyms import Pseudonyms
+from ledger.records.directory import LedgerDirectory
+from ledger.records.encryption import SoftwareMasterKey
+from ledger.records.services import RecordServices
 from ledger.services import LedgerServices
 from ledger.submission import Submissions
 from ledger.verification import ContractVersion
@@ -46,6 +54,8 @@ class Network:
     tokens: Tokens
     contracts: ContractServices
     ledger: LedgerServices
+    membership: MembershipServices
+    records: RecordServices
     pool: Pool
 
     @property
@@ -98,13 +108,24 @@ def open_network(settings: Settings) -> Network:
         governance=governance,
         tokens=Tokens(engine, settings.network, utc_now),
         contracts=ContractServices(
-            governance.desk, view.runtimes, governance.authority.herald.signer
+            desk=governance.desk,
+            runtimes=view.runtimes,
+            signer=governance.authority.herald.signer,
+            gated=GatedObserver(governance.decisions),
         ),
-        ledger=LedgerServices(
-            governance.desk, submissions, Gateway(pseudonyms), hosted, describe
+        ledger=LedgerServices(governance.desk, submissions, Gateway(pseudonyms), hosted, describe),
+        membership=MembershipServices(governance.authority, governance.desk, _signed_parameters),
+        records=RecordServices(
+            SoftwareMasterKey(tagged_hash("records/master", keys.secret)), LedgerDirectory()
         ),
         pool=pool,
     )
+
+
+def _signed_parameters(session: Session, _at: dt.datetime) -> tuple[int, str]:
+    """Return the version and the digest of the signed parameters in force."""
+    version = load_state(session).announced
+    return version, content_digest(parameters_envelope(session, version))
 
 
 def _sources(engine: Engine) -> Callable[[ContractVersion], Sandboxed]:

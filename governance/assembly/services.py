@@ -21,8 +21,8 @@ from governance.identity.announcements import Herald
 from governance.identity.authority import Authority
 from governance.settings import Settings
 from ledger.hashing import content_digest
-from policies.engine import parse_rule_set
-from policies.errors import Fault, PolicyError
+from policies.errors import Fault
+from policies.review import examine_rules
 
 Clock = Callable[[], dt.datetime]
 
@@ -40,21 +40,13 @@ class NetworkEffectsHere:
     """
 
     def examine_rule_set(self, text: bytes) -> list[Fault]:
-        """Return every fault of a rule set's text."""
-        try:
-            parse_rule_set(text.decode())
-        except UnicodeDecodeError as error:
-            return [Fault("rule_set", f"not UTF-8: {error}")]
-        except PolicyError as error:
-            return list(error.faults) or [Fault("rule_set", str(error))]
-        return []
+        """Return every fault of a rule set's text, and every statement that it fails."""
+        return list(examine_rules(text))
 
-    def adopt_rule_set(
-        self, session: Session, digest: str, text: bytes, decided: Decided
-    ) -> None:
+    def adopt_rule_set(self, session: Session, digest: str, text: bytes, decided: Decided) -> None:
         """Nothing to do: the state names the rule set in force."""
 
-    def rotate_ca_key(self, session: Session, action: RotateCaKey, decided: Decided) -> None:
+    def rotate_ca_key(self, session: Session, action: RotateCaKey, decided: Decided) -> None:  # noqa: ARG002 - the protocol's signature
         """Check that the certificate that was decided on is the one that issues now.
 
         Raises:

@@ -85,7 +85,3 @@ def _show(error: Exception) -> None:
     for fault in faults:
         text = fault if not isinstance(fault, dict) else f"{fault['where']}: {fault['message']}"
         output.problems.print(f"  {text}", markup=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -33,7 +33,7 @@ def log() -> None:
 @anchors_option
 @click.option("--at", "at_index", type=click.IntRange(0), help="Show the network as of this entry.")
 @options.as_json
-def verify(source: str, anchors: Path, at_index: int | None, as_json: bool) -> None:  # noqa: FBT001 - click's flag
+def verify(source: str, anchors: Path, at_index: int | None, as_json: bool) -> None:
     """Derive everything anew from SOURCE: a URL, a directory or an export.
 
     Tree and signatures, who was a member when, every vote and its outcome. Names the first entry

@@ -57,6 +57,11 @@ class Connection:
         """Return the connection of a member to the server that its folder names."""
         return cls(folder.member.server, folder)
 
+    @property
+    def member_id(self) -> str:
+        """The id of the member that speaks here; empty for a stranger."""
+        return self.folder.member.member_id if self.folder else ""
+
     def close(self) -> None:
         """Close the sockets."""
         self._http.close()
@@ -71,12 +76,12 @@ class Connection:
         return self._send("GET", path).content
 
     def pages(self, path: str, **query: Any) -> Iterator[Any]:
-        """Yield every item of a paged list, following its cursor."""
+        """Yield every item of a paged list, the one list in each page, following its cursor."""
         cursor = None
         while True:
             page = self.get(path, cursor=cursor, **query)
-            yield from page["items"]
-            cursor = page.get("next")
+            yield from next(value for value in page.values() if isinstance(value, list))
+            cursor = page["next"]
             if not cursor:
                 return
 
@@ -104,7 +109,7 @@ class Connection:
 
     def sign(self, kind: str, body: msgspec.Struct) -> bytes:
         """Return the envelope of a statement of `kind` by this member."""
-        folder = self._own_folder()
+        folder = self.own_folder()
         return sign_statement(kind, new_statement(folder, body), folder.signer)
 
     def _answer(self, response: httpx.Response) -> Any:
@@ -133,13 +138,18 @@ class Connection:
             form = {
                 "grant_type": GRANT_TYPE,
                 "client_assertion_type": ASSERTION_TYPE,
-                "client_assertion": client_assertion(self._own_folder(), now),
+                "client_assertion": client_assertion(self.own_folder(), now),
             }
             self._token = self._exchange("POST", TOKEN_PATH, data=form).json()["access_token"]
             self._token_ends = now + TOKEN_LIFETIME - RENEW_BEFORE
         return self._token
 
-    def _own_folder(self) -> MemberFolder:
+    def own_folder(self) -> MemberFolder:
+        """Return the member's folder.
+
+        Raises:
+            ServerUnreachable: this is a stranger's connection.
+        """
         if self.folder is None:
             raise ServerUnreachable("a stranger has no key to sign with")
         return self.folder

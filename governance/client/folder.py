@@ -28,13 +28,30 @@ PRIVATE_MODE = 0o600
 
 
 class MemberFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `member.json` holds."""
+    """What `member.json` holds.
+
+    Args:
+        member_id: the member's id.
+        network: the network's name.
+        server: the URL of its server.
+        legal_name: the registered name of the organisation.
+        node: the name of the node, or API client, whose key this is.
+        kind: `api_client`, or the kind of node.
+        address: `host:port` of a node; empty for an API client.
+    """
 
     member_id: str
     network: str
     server: str
     legal_name: str = ""
-    host: str = ""
+    node: str = "client"
+    kind: str = "api_client"
+    address: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host of the address."""
+        return self.address.rpartition(":")[0]
 
 
 class MemberFolder:
@@ -136,17 +153,18 @@ def private_pem(key: PrivateKey) -> bytes:
 def build_request(
     key: ec.EllipticCurvePrivateKey, member: MemberFile
 ) -> x509.CertificateSigningRequest:
-    """Return a PKCS#10 request with O, CN and the node's DNS name (design of the profile)."""
-    host = member.host or f"{member.member_id}.{member.network}"
+    """Return a PKCS#10 request with O, CN, and the DNS name of a node that has an address."""
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, member.legal_name or member.member_id),
             x509.NameAttribute(NameOID.COMMON_NAME, member.member_id),
         ]
     )
-    names = x509.SubjectAlternativeName([x509.DNSName(host)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    return builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    if member.host:
+        names = x509.SubjectAlternativeName([x509.DNSName(member.host)])
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(key, hashes.SHA256())
 
 
 def write_private(path: Path, data: bytes) -> None:

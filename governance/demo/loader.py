@@ -17,7 +17,7 @@ import msgspec
 from governance.client.connection import Connection, Refused
 from governance.demo.dataset import TransferRow
 from governance.errors import LoadFailed, ServerUnreachable
-from ledger.composition import Composer, Instruction, Signed, Wallet
+from ledger.composition import Composer, Instruction, Signed, Wallet, WalletToken
 
 MAX_BATCH = 200
 """Transactions in one request."""
@@ -59,6 +59,8 @@ class Loader:
         self._window: dict[str, list[Signed]] = {}
         self._creators: dict[str, str] = {}
         self._day: dt.date | None = None
+        self.first_spent: dict[str, WalletToken] = {}
+        """The first token that was consumed, by the trade that did: to try it twice."""
         self._under_way: list[Future[int]] = []
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="loader")
 
@@ -93,6 +95,10 @@ class Loader:
         )
         creator = row.registered_by
         signed = self._parties[creator].composer.execute(self._wallet, instruction)
+        if signed.transaction.inputs and not self.first_spent:
+            state = signed.transaction.inputs[0]
+            token = WalletToken(state.txid, state.index, state.nonce, state.token)
+            self.first_spent[row.trade_id] = token
         if self._must_wait(signed, creator, row):
             self._send()
         self._window.setdefault(creator, []).append(signed)

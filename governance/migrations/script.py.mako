@@ -2,6 +2,9 @@
 
 import sqlalchemy as sa
 from alembic import op
+
+import ledger.database
+from ledger.database import append_only_ddl
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

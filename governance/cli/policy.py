@@ -1,0 +1,162 @@
+"""`sekisho policy …`: what the rules say, what a change would do, why somebody may."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from governance.cli import options
+from governance.cli.output import UNVERIFIED, console, show_fields, show_json, show_table
+from policies.actions import Action
+from policies.actors import Actor
+from policies.compilation import CompiledRules, compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from policies.errors import Fault, RulesMalformed
+from policies.explanation import explain
+from policies.matrix import COLUMNS, make_matrix, matrix_csv, matrix_grid, matrix_html
+from policies.resources import ROLES, VOCABULARY
+from policies.responsibility import matrix_markdown, shipped_matrix
+from policies.review import RuleReview, review_rules
+
+text_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+rules_option = click.option(
+    "--rules",
+    "rules_file",
+    type=text_file,
+    help="A rule set in a file.",
+    show_default="the rules that the product ships with",
+)
+
+
+@click.group()
+def policy() -> None:
+    """Who may see and do what, and why."""
+
+
+@policy.command()
+@rules_option
+@click.option("--csv", "form", flag_value="csv", help="Print CSV, as the golden file keeps it.")
+@click.option("--html", "form", flag_value="html", help="Print a page.")
+@click.option("--resource", type=click.Choice(sorted(VOCABULARY.resources)), help="One grid.")
+def matrix(rules_file: Path | None, form: str | None, resource: str | None) -> None:
+    """Print what the rules come to: action, arm, fields, effect, roles."""
+    rules = read_rules(rules_file)
+    if resource is not None:
+        head, *lines = matrix_grid(rules, resource)
+        show_table(f"{resource}:read under {rules.digest}", head, lines)
+    elif form == "csv":
+        click.echo(matrix_csv(rules), nl=False)
+    elif form == "html":
+        click.echo(matrix_html(rules), nl=False)
+    else:
+        show_table(rules.digest, COLUMNS, (line.cells() for line in make_matrix(rules)))
+
+
+@policy.command()
+@click.argument("proposed", type=text_file)
+@rules_option
+@options.as_json
+@click.pass_context
+def check(ctx: click.Context, proposed: Path, rules_file: Path | None, as_json: bool) -> None:
+    """Review the rule set in PROPOSED: faults, what it reveals and hides, proofs, responsibility.
+
+    Exits with 4 when it could not be adopted.
+    """
+    review = review_rules(read_rules(rules_file), read_text(proposed))
+    if as_json:
+        show_json(review)
+    else:
+        _show_review(review)
+    if review.faults:
+        ctx.exit(UNVERIFIED)
+
+
+@policy.command("explain")
+@click.argument("member")
+@click.argument("action", type=click.Choice([str(action) for action in Action]))
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice(sorted(ROLES)),
+    help="Suppose these roles, and ask no server.",
+)
+@rules_option
+@options.folder
+@options.as_json
+def explain_command(
+    member: str,
+    action: str,
+    roles: tuple[str, ...],
+    rules_file: Path | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Say whether MEMBER may do ACTION, in which rows and fields, and by which rules."""
+    if roles:
+        found = explain(read_rules(rules_file), Actor(member, frozenset(roles)), action)
+        answer = msgspec.to_builtins(found)
+    else:
+        connection = options.connect(folder)
+        answer = connection.get("/v1/policy/explanation", member=member, action=action)
+    if as_json:
+        show_json(answer)
+    else:
+        _show_explanation(answer)
+
+
+@policy.command()
+def responsibility() -> None:
+    """Print who answers for what, until when."""
+    click.echo(matrix_markdown(shipped_matrix()), nl=False)
+
+
+def read_rules(path: Path | None) -> CompiledRules:
+    """Return the rules in a file, or those that the product ships with."""
+    text = shipped_text() if path is None else read_text(path)
+    return compile_rules(parse_rule_set(text))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        RulesMalformed: it is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        fault = Fault(str(path), f"not UTF-8 at byte {error.start}")
+        raise RulesMalformed(str(fault), (fault,)) from error
+
+
+def _show_review(review: RuleReview) -> None:
+    difference = review.difference
+    show_fields({"in force": difference.before, "proposed": difference.after})
+    for change in difference.changes:
+        console.print(str(change), markup=False)
+    if not difference.changes:
+        console.print("it reveals nothing and hides nothing")
+    proved = sum(proof.proved for proof in review.proofs)
+    console.print(f"{proved} of {len(review.proofs)} statements proved")
+    for fault in review.faults:
+        console.print(f"[red]fails[/red] {fault.where}")
+        console.print(f"  {fault.message}", markup=False)
+    for d in review.disagreements:
+        console.print(f"responsibility: {d.role} {d.action}: {d.message}", markup=False)
+    console.print("[green]can be adopted[/green]" if not review.faults else "[red]refused[/red]")
+
+
+def _show_explanation(answer: dict[str, Any]) -> None:
+    verdict = "[green]allowed[/green]" if answer["allowed"] else "[red]denied[/red]"
+    console.print(f"{verdict} {answer['member']} {answer['action']}")
+    console.print(answer["reason"], markup=False)
+    show_fields({"rule set": answer["rule_set"], "roles that may": ", ".join(answer["may"])})
+    for arm in answer["arms"]:
+        console.print(f"{arm['arm']}: {arm['rows']}", markup=False)
+        for effect in ("clear", "pseudonym", "hidden"):
+            if arm[effect]:
+                console.print(f"  {effect}: {', '.join(arm[effect])}", markup=False)
+    for rule in answer["rules"]:
+        console.print(rule, markup=False)

@@ -1,0 +1,59 @@
+"""Contract packages, from an author's side: submit, and wait for the gates."""
+
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.archives import read_folder, write_archive
+from contracts.packages import make_package
+from contracts.submission import PACKAGE_KIND, ContractPackage
+from governance.client.connection import Connection
+from governance.errors import GatesUnfinished
+
+POLL = 0.2
+PATIENCE = 600.0
+"""Seconds that gates may take before a caller gives up waiting; they go on."""
+
+
+def submit(connection: Connection, folder: Path, runtime: str) -> dict[str, Any]:
+    """Sign and submit the package in `folder`; return name, version, digest and state.
+
+    Raises:
+        PackageInvalid: the package is not in form; every fault is named.
+    """
+    files = read_folder(folder)
+    package = make_package(files)
+    manifest = package.manifest
+    body = ContractPackage(manifest.name, manifest.version, package.digest, runtime)
+    statement = connection.sign(PACKAGE_KIND, body)
+    archive = base64.b64encode(write_archive(files)).decode()
+    answer: dict[str, Any] = connection.post(
+        "/v1/contracts", {"statement": msgspec.Raw(statement), "archive": archive}
+    )
+    return answer
+
+
+def wait_for_gates(
+    connection: Connection,
+    name: str,
+    version: str,
+    tell: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Return the gates' outcome once they have ended.
+
+    Raises:
+        GatesUnfinished: they still run after ten minutes.
+    """
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        progress: dict[str, Any] = connection.get(f"/v1/contracts/{name}/{version}/gates")
+        tell(progress)
+        if progress["status"] not in ("waiting", "running"):
+            return progress
+        if time.monotonic() > give_up:
+            raise GatesUnfinished(f"the gates of {name} {version} still run: {progress}")
+        time.sleep(POLL)

@@ -1,0 +1,133 @@
+"""The ledger, from a member's side: rights, customers, keys, wallets and composers."""
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+
+from governance.client.accounts import AccountKeys
+from governance.client.connection import Connection
+from governance.decisions.parameters import NetworkParameters
+from governance.decisions.statements import PARAMETERS
+from governance.errors import ContractNotActive
+from ledger.components import Contract, Network, Token
+from ledger.composition import Composer, Wallet, WalletToken
+from ledger.declarations import (
+    CONTROL_KIND,
+    CUSTODY_KIND,
+    KEYS_KIND,
+    MAX_ITEMS,
+    RIGHT_KIND,
+    SESSION_KIND,
+    AccountKey,
+    BeneficialRight,
+    CustodyItem,
+    CustodyTaken,
+    MarketSession,
+    TransferControl,
+)
+from ledger.declarations import AccountKeys as AccountKeysSaid
+from ledger.statements import Signer, read_envelope, read_statement
+
+PAGE = 500
+Item = TypeVar("Item")
+
+
+def register_right(connection: Connection, right: BeneficialRight) -> Any:
+    """Put a beneficial right on the ledger."""
+    return connection.say("/v1/ledger/rights", RIGHT_KIND, right)
+
+
+def set_session(connection: Connection, status: str) -> Any:
+    """Open or close the market session."""
+    body = msgspec.convert({"session_status": status}, MarketSession)
+    return connection.say("/v1/ledger/market-session", SESSION_KIND, body)
+
+
+def set_transfer_control(connection: Connection, control: str, *, allowed: bool) -> Any:
+    """Allow or forbid the transfers under a control."""
+    body = TransferControl(control, allowed)
+    return connection.say("/v1/ledger/transfer-controls", CONTROL_KIND, body)
+
+
+def take_customers(
+    connection: Connection,
+    customers: Iterable[tuple[str, str]],
+    done: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Register investors with their custody holders as this custodian's customers."""
+    for some in _chunks(customers):
+        body = CustodyTaken(tuple(CustodyItem(investor, holder) for investor, holder in some))
+        connection.say("/v1/ledger/custody", CUSTODY_KIND, body)
+        done(len(some))
+
+
+def register_account_keys(
+    connection: Connection,
+    keys: Iterable[tuple[str, str]],
+    done: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Register account keys: investor id and base64 of the DER public key."""
+    for some in _chunks(keys):
+        said = tuple(AccountKey(investor, base64.b64decode(key)) for investor, key in some)
+        connection.say("/v1/ledger/account-keys", KEYS_KIND, AccountKeysSaid(said))
+        done(len(some))
+
+
+def load_wallet(connection: Connection, wallet: Wallet) -> None:
+    """Put every token into `wallet` that this member may see and that may be spent."""
+    for item in connection.pages("/v1/ledger/tokens", limit=PAGE):
+        if "component" in item:
+            token = msgspec.json.decode(item["component"], type=Token)
+            wallet.add(WalletToken(item["token_txid"], item["index"], item["nonce"], token))
+
+
+def make_composer(
+    connection: Connection, contract: str, accounts: Callable[[str], Signer]
+) -> Composer:
+    """Return what composes this member's transactions under the contract's version in force.
+
+    Raises:
+        ContractNotActive: no version of it is in force.
+    """
+    parameters = read_parameters(connection)
+    folder = connection.own_folder()
+    return Composer(
+        network=Network(parameters.network, parameters.version),
+        contract=version_in_force(connection, contract),
+        notary=parameters.notary,
+        creator=folder.member.member_id,
+        node=folder.signer,
+        accounts=accounts,
+    )
+
+
+def version_in_force(connection: Connection, name: str) -> Contract:
+    """Return the version of a contract that judges new transactions.
+
+    Raises:
+        ContractNotActive: there is none.
+    """
+    for version in connection.pages("/v1/contracts"):
+        if version["name"] == name and version["in_force"]:
+            return Contract(name, version["version"], version["digest"])
+    raise ContractNotActive(f"no version of {name} is in force; see `sekisho contract list`")
+
+
+def read_parameters(connection: Connection) -> NetworkParameters:
+    """Return the network parameters in force, as the service signed them."""
+    envelope = read_envelope(connection.get_bytes("/v1/parameters"))
+    return read_statement(envelope, PARAMETERS, NetworkParameters).body
+
+
+def own_accounts(connection: Connection) -> AccountKeys:
+    """Return the account keys in the member's folder."""
+    return AccountKeys(connection.own_folder().path)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
+    iterator = iter(items)
+    while some := list(islice(iterator, MAX_ITEMS)):
+        yield some

@@ -1,0 +1,161 @@
+"""HTTP: the rules in force, their matrix, a review before a vote, an explanation."""
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery, JSONBody
+from sqlalchemy.engine import Engine
+
+from governance.policy import explaining
+from ledger.database import reading
+from policies.actions import Action
+from policies.actors import Actor
+from policies.compilation import CompiledRules
+from policies.errors import Fault
+from policies.explanation import Explanation
+from policies.matrix import Line
+from policies.proofs import Proof
+from policies.responsibility import Disagreement, Operation
+
+
+class RulesInForce(msgspec.Struct, frozen=True):
+    """A rule set: its digest, `sha256:` over the text's bytes, and the text."""
+
+    digest: str
+    text: str
+
+
+class MatrixInForce(msgspec.Struct, frozen=True):
+    """What a rule set comes to; what is in no line is denied."""
+
+    rule_set: str
+    lines: tuple[Line, ...]
+
+
+class ProposedRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text to review."""
+
+    text: str
+
+
+class Review(msgspec.Struct, frozen=True):
+    """The review of a proposed text.
+
+    Args:
+        digest: of the review, by which a proposal binds it.
+        before: the rule set in force.
+        after: the rule set proposed.
+        reveals: what can be seen or done that could not, a line each.
+        hides: what no longer can, a line each.
+        proofs: one for each statement, with its counterexamples.
+        disagreements: with the responsibility matrix.
+        faults: why it cannot be adopted; empty when it can.
+    """
+
+    digest: str
+    before: str
+    after: str
+    reveals: tuple[str, ...]
+    hides: tuple[str, ...]
+    proofs: tuple[Proof, ...]
+    disagreements: tuple[Disagreement, ...]
+    faults: tuple[Fault, ...]
+
+
+@get(
+    "/v1/policy/rules",
+    opt={"authz": Action.POLICY_READ},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Get the rules in force",
+)
+def show_rules(
+    actor: NamedDependency[Actor], rules: NamedDependency[CompiledRules]
+) -> RulesInForce:
+    """Return the text that every answer's digest names."""
+    return RulesInForce(*explaining.read_rules(rules, actor))
+
+
+@get(
+    "/v1/policy/matrix",
+    opt={"authz": Action.POLICY_READ},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Get what the rules come to, for every role",
+)
+def show_matrix(
+    actor: NamedDependency[Actor], rules: NamedDependency[CompiledRules]
+) -> MatrixInForce:
+    """Return action, arm, fields, effect and roles."""
+    return MatrixInForce(rules.digest, explaining.read_matrix(rules, actor))
+
+
+@get(
+    "/v1/policy/responsibility",
+    opt={"authz": Action.POLICY_READ},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Get who answers for what",
+)
+def show_responsibility(
+    actor: NamedDependency[Actor], rules: NamedDependency[CompiledRules]
+) -> tuple[Operation, ...]:
+    """Return every operation with its accountable role and deadlines."""
+    return explaining.read_responsibility(rules, actor)
+
+
+@post(
+    "/v1/policy/reviews",
+    opt={"authz": Action.POLICY_CHECK},
+    status_code=200,
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Review a proposed rule set",
+)
+def review_rules(
+    data: JSONBody[ProposedRules],
+    actor: NamedDependency[Actor],
+    rules: NamedDependency[CompiledRules],
+) -> Review:
+    """Return what it reveals and hides, what is proved of it; nothing is stored."""
+    found = explaining.review(rules, actor, data.text)
+    difference = found.difference
+    return Review(
+        found.digest,
+        difference.before,
+        difference.after,
+        tuple(str(change) for change in difference.reveals),
+        tuple(str(change) for change in difference.hides),
+        found.proofs,
+        found.disagreements,
+        found.faults,
+    )
+
+
+@get(
+    "/v1/policy/explanation",
+    opt={"authz": Action.POLICY_EXPLAIN},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Explain what a member may do, and why",
+)
+def explain_member(
+    member: FromQuery[str],
+    action: FromQuery[Action],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Engine],
+    rules: NamedDependency[CompiledRules],
+) -> Explanation:
+    """Return the decision for the roles that the member holds now, with the rules that made it."""
+    with reading(database) as session:
+        return explaining.explain_member(session, rules, actor, member, action)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    show_rules,
+    show_matrix,
+    show_responsibility,
+    review_rules,
+    explain_member,
+)
