@@ -38,7 +38,7 @@ class WorkerProcess:
         self._held: OrderedDict[str, None] = OrderedDict()  # what it should have loaded
         ours, theirs = socket.socketpair()
         ours.settimeout(_START_SECONDS)
-        self._connection = ours
+        self._channel = protocol.Channel(ours)
         with tempfile.TemporaryFile() as complaint, theirs:
             self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter, fixed arguments
                 [sys.executable, "-I", "-m", "contracts.sandbox.worker", str(theirs.fileno())],
@@ -56,8 +56,8 @@ class WorkerProcess:
 
     def _greet(self, complaint: int) -> tuple[Layer, ...]:
         try:
-            protocol.send(self._connection, self._start)
-            answer = protocol.receive(self._connection)
+            self._channel.send(self._start)
+            answer = self._channel.receive()
         except OSError as error:
             self.kill()
             with open(complaint, "rb", closefd=False) as file:
@@ -98,14 +98,14 @@ class WorkerProcess:
             contract, gas_limit, "" if known else source, tuple(transactions), want_memory_digest
         )
         try:
-            protocol.send(self._connection, ask)
-            first = protocol.receive(self._connection)
+            self._channel.send(ask)
+            first = self._channel.receive()
             if isinstance(first, protocol.Missing) and known:
                 ask = protocol.Judge(
                     contract, gas_limit, source, tuple(transactions), want_memory_digest
                 )
-                protocol.send(self._connection, ask)
-                first = protocol.receive(self._connection)
+                self._channel.send(ask)
+                first = self._channel.receive()
             yield from self._outcomes(first, contract, len(transactions))
         except OSError as error:
             raise WorkerLost(str(error) or type(error).__name__) from error
@@ -119,7 +119,7 @@ class WorkerProcess:
         self._remember(contract)
         for number in range(count):
             if number:
-                answer = protocol.receive(self._connection)
+                answer = self._channel.receive()
             if not isinstance(answer, protocol.Judged):
                 raise WorkerLost(f"expected an outcome, got {type(answer).__name__}")
             yield answer.outcome
@@ -136,14 +136,14 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
-        self._connection.close()
+        self._channel.connection.close()
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
         """Let it end by itself, kill it if it does not."""
         with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+            self._channel.connection.shutdown(socket.SHUT_RDWR)
         until = time.monotonic() + _GRACE
         while self.alive() and time.monotonic() < until:
             time.sleep(0.005)

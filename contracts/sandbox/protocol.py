@@ -10,6 +10,7 @@ from contracts.sandbox.verdicts import Outcome, OutOfGas, Rejected
 
 _LENGTH = struct.Struct("<I")
 _MESSAGE_LIMIT = 256 << 20  # bytes
+_CHUNK = 1 << 16  # bytes asked for at a time
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -72,37 +73,48 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
-def send(connection: socket.socket, message: Message) -> None:
-    """Send one message.
+class Channel:
+    """One end of the connection between a pool and a worker.
 
-    Raises:
-        OSError: the other side is gone, or slower than the connection's timeout.
+    Args:
+        connection: a connected socket; its timeout holds for every receive.
     """
-    data = _encoder.encode(message)
-    connection.sendall(_LENGTH.pack(len(data)) + data)
 
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._received = bytearray()  # several short messages come in at once
 
-def receive(connection: socket.socket) -> Message:
-    """Return the next message.
+    def send(self, message: Message) -> None:
+        """Send one message.
 
-    Raises:
-        OSError: the other side is gone or slower than the connection's timeout, or what it
-            sent is not a message.
-    """
-    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
-    if length > _MESSAGE_LIMIT:
-        raise ConnectionError(f"a message of {length} bytes, at most {_MESSAGE_LIMIT}")
-    try:
-        return _decoder.decode(_exactly(connection, length))
-    except msgspec.DecodeError as error:
-        raise ConnectionError(f"not a message: {error}") from error
+        Raises:
+            OSError: the other side is gone, or slower than the timeout.
+        """
+        data = _encoder.encode(message)
+        self.connection.sendall(_LENGTH.pack(len(data)) + data)
 
+    def receive(self) -> Message:
+        """Return the next message.
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        part = connection.recv(min(size - len(data), 1 << 20))
-        if not part:
-            raise ConnectionError("the other side is gone")
-        data += part
-    return bytes(data)
+        Raises:
+            OSError: the other side is gone or slower than the timeout, or what it sent is not
+                a message.
+        """
+        (length,) = _LENGTH.unpack(self._take(_LENGTH.size))
+        if length > _MESSAGE_LIMIT:
+            raise ConnectionError(f"a message of {length} bytes, at most {_MESSAGE_LIMIT}")
+        try:
+            return _decoder.decode(self._take(length))
+        except msgspec.DecodeError as error:
+            raise ConnectionError(f"not a message: {error}") from error
+
+    def _take(self, size: int) -> bytes:
+        received = self._received
+        while len(received) < size:
+            part = self.connection.recv(max(_CHUNK, min(size - len(received), 1 << 20)))
+            if not part:
+                raise ConnectionError("the other side is gone")
+            received += part
+        taken = bytes(received[:size])
+        del received[:size]
+        return taken

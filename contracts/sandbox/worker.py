@@ -34,13 +34,13 @@ class Worker:
     """Serves one connection.
 
     Args:
-        connection: to the pool.
+        channel: to the pool.
         machine: the runtime.
         start: what the pool asked for.
     """
 
-    def __init__(self, connection: socket.socket, machine: Machine, start: protocol.Start) -> None:
-        self._connection = connection
+    def __init__(self, channel: protocol.Channel, machine: Machine, start: protocol.Start) -> None:
+        self._channel = channel
         self._machine = machine
         self._capacity = start.capacity
         self._deadline = start.deadline
@@ -51,11 +51,11 @@ class Worker:
         """Answer until the pool is gone."""
         self._prepare_spare()
         while True:
-            if self._spare is None and not select.select([self._connection], [], [], 0)[0]:
-                waiting = select.select([self._connection], [], [], _IDLE / 1000)[0]
+            if self._spare is None:
+                waiting = select.select([self._channel.connection], [], [], _IDLE / 1000)[0]
                 if not waiting:
                     self._prepare_spare()
-            message = protocol.receive(self._connection)
+            message = self._channel.receive()
             if not isinstance(message, protocol.Judge):
                 raise ConnectionError(f"a worker judges, it does not {type(message).__name__}")
             self._answer(message)
@@ -69,17 +69,17 @@ class Worker:
         try:
             instance = self._instance(message)
         except LoadRefused as refused:
-            return protocol.send(self._connection, protocol.NotLoaded(refused.verdict))
+            return self._channel.send(protocol.NotLoaded(refused.verdict))
         except TimeoutError as late:
             outcome = Outcome(Unavailable(str(late)))
             for _ in message.transactions:
-                protocol.send(self._connection, protocol.Judged(outcome))
+                self._channel.send(protocol.Judged(outcome))
             return None
         if instance is None:
-            return protocol.send(self._connection, protocol.Missing())
+            return self._channel.send(protocol.Missing())
         for transaction in message.transactions:
             outcome = instance.judge(transaction, message.want_memory_digest)
-            protocol.send(self._connection, protocol.Judged(outcome))
+            self._channel.send(protocol.Judged(outcome))
         return None
 
     def _instance(self, message: protocol.Judge) -> Instance | None:
@@ -116,14 +116,14 @@ def _exercise(machine: Machine) -> None:
 
 
 def _run(
-    connection: socket.socket, machine: Machine, start: protocol.Start, held: list[jail.Layer]
+    channel: protocol.Channel, machine: Machine, start: protocol.Start, held: list[jail.Layer]
 ) -> None:
     """Live on the deep thread, and end the process with it."""
     try:
         _exercise(machine)
         layers = (*held, jail.enter_threads())
-        protocol.send(connection, protocol.Ready(layers))
-        Worker(connection, machine, start).serve()
+        channel.send(protocol.Ready(layers))
+        Worker(channel, machine, start).serve()
     except OSError:
         os._exit(0)  # the pool is gone, or it closed the connection: nobody is left to tell
     finally:
@@ -133,7 +133,8 @@ def _run(
 def main() -> None:
     """Become a worker on the socket that the first argument names."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    start = protocol.receive(connection)
+    channel = protocol.Channel(connection)
+    start = channel.receive()
     if not isinstance(start, protocol.Start):
         raise ConnectionError("expected to be started")
     try:
@@ -142,14 +143,14 @@ def main() -> None:
             raise FileNotFoundError(start.runtime_id)
         machine = Machine(runtime, ticking=False)
     except (ContractError, OSError) as error:
-        protocol.send(connection, protocol.Failed(str(error)))
+        channel.send(protocol.Failed(str(error)))
         return
     keep = {connection.fileno()}
     if machine.reset is Reset.SCAN:
         keep.add(scanner().descriptor)
     layers = list(jail.enter_alone(keep))
     threading.stack_size(DEEP_STACK)
-    threading.Thread(target=_run, args=(connection, machine, start, layers), daemon=True).start()
+    threading.Thread(target=_run, args=(channel, machine, start, layers), daemon=True).start()
     tick_for_ever(machine.engine)
 
 
