@@ -1,11 +1,26 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
 
-from tests.membership.consortium import Consortium, sealed_store
+from tests.membership.consortium import Consortium, Template, sealed_store
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("founded"))
 
 
 @pytest.fixture
-def consortium(engine: Engine, tmp_path: Path) -> Consortium:
+def consortium(template: Template, tmp_path: Path) -> Iterator[Consortium]:
+    """A founded network on SQLite, copied from one that was founded once."""
+    copied = template.copy(tmp_path)
+    yield copied
+    copied.engine.dispose()
+
+
+@pytest.fixture
+def consortium_on_each(engine: Engine, tmp_path: Path) -> Consortium:
+    """A founded network on each kind of database."""
     return Consortium(engine, sealed_store(tmp_path))

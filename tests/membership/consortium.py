@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from governance.identity.announcements import Herald
 from governance.identity.authority import Authority, issue_approved
 from governance.identity.foundation import RootKey, create_authority
 from governance.identity.keystores import KeyStore, SealedKeyStore
+from governance.identity.sealing import SecretMasterKey
 from governance.identity.tables import IssuanceRow
 from governance.membership import admission, store
 from governance.membership.members import NodeKind, Role
 from governance.membership.statements import APPLICATION, Application, NodeRequest
-from ledger.database import reading, writing
+from ledger.database import Base, connect, protect_append_only, reading, writing
 from ledger.keys import PrivateKey, SoftwareSigner, key_id
 from ledger.statements import (
     Body,
@@ -100,18 +102,27 @@ def application(
 class Consortium:
     """A founded network with its platform administrator; members join with one call."""
 
-    def __init__(self, engine: Engine, keystore: KeyStore) -> None:
+    def __init__(
+        self, engine: Engine, keystore: KeyStore, founded: "Consortium | None" = None
+    ) -> None:
         self.engine = engine
         self.at = START
-        keystore.generate("service")
+        if founded is None:
+            keystore.generate("service")
         herald = Herald(NETWORK, "platform", keystore.signer("service"))
         self.authority = Authority(keystore, herald, BASE_URL)
+        if founded is None:
+            self._found()
+        else:
+            self.keys, self.root = dict(founded.keys), RootKey(founded.root.key)
+
+    def _found(self) -> None:
         self.keys: dict[str, PrivateKey] = {"platform": new_key()}
         founder = application("platform", self.keys["platform"], Role.PLATFORM_ADMINISTRATOR)
-        with writing(engine) as session:
+        with writing(self.engine) as session:
             self.root: RootKey = create_authority(session, self.authority, self.at)
             admission.found_membership(session, self.authority, founder, self.at)
-        issue_approved(engine, self.authority, self.at)
+        issue_approved(self.engine, self.authority, self.at)
 
     def apply(self, body: Application, key: PrivateKey) -> str:
         raw = statement(APPLICATION, body.member_id, body, self.at, key)
@@ -148,3 +159,29 @@ class Consortium:
 
 def sealed_store(folder: Path) -> SealedKeyStore:
     return SealedKeyStore.open(folder / "keys", MASTER_SECRET)
+
+
+class Template:
+    """A network that is founded once and copied for each test: founding takes half a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        engine = new_database(folder)
+        self._founded = Consortium(engine, sealed_store(folder))
+        engine.dispose()
+        secret = SecretMasterKey.open(folder / "keys" / "master.json", MASTER_SECRET)
+        self._master = secret
+
+    def copy(self, folder: Path) -> Consortium:
+        copy = folder / "network"
+        shutil.copytree(self._folder, copy)
+        engine = connect(f"sqlite:///{copy / 'network.sqlite'}")
+        return Consortium(engine, SealedKeyStore(copy / "keys", self._master), self._founded)
+
+
+def new_database(folder: Path) -> Engine:
+    engine = connect(f"sqlite:///{folder / 'network.sqlite'}")
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        protect_append_only(connection)
+    return engine

@@ -76,7 +76,8 @@ def test_the_same_organisation_under_another_id_is_refused(consortium: Consortiu
         consortium.apply(application("trust-z", other, legal_name="あおば信託株式会社"), other)
 
 
-def test_of_two_racing_applications_one_is_accepted(consortium: Consortium) -> None:
+def test_of_two_racing_applications_one_is_accepted(consortium_on_each: Consortium) -> None:
+    consortium = consortium_on_each
     keys = [new_key() for _ in range(4)]
 
     def attempt(key: object) -> str:
@@ -190,7 +191,10 @@ def test_after_declining_the_applicant_may_apply_again_with_its_key(
     assert consortium.speaks(key) == "trust-a"
 
 
-def test_a_returning_member_links_to_its_earlier_membership(consortium: Consortium) -> None:
+def test_a_returning_member_links_to_its_earlier_membership(
+    consortium_on_each: Consortium,
+) -> None:
+    consortium = consortium_on_each
     first = consortium.join("trust-a")
     _leave(consortium, "trust-a", first)
     assert consortium.speaks(first) is None
@@ -238,7 +242,8 @@ def test_a_sponsor_suspended_before_the_decision_stops_the_admission(
 
 
 class TestInvitations:
-    def test_is_used_once_even_in_a_race(self, consortium: Consortium) -> None:
+    def test_is_used_once_even_in_a_race(self, consortium_on_each: Consortium) -> None:
+        consortium = consortium_on_each
         token = _invite(consortium).token
 
         def attempt(number: int) -> str:

@@ -133,6 +133,20 @@ class TestSponsor:
         consortium.join("custody-a", Role.CUSTODIAN)
         return consortium.join("shop", Role.INTERMEDIARY, "custody-a")
 
+    def test_on_each_database(self, consortium_on_each: Consortium) -> None:
+        consortium = consortium_on_each
+        consortium.join("custody-a", Role.CUSTODIAN)
+        shop = consortium.join("shop", Role.INTERMEDIARY, "custody-a")
+        suspend(consortium, "custody-a")
+        assert consortium.speaks(shop) is None
+        reinstate(consortium, "custody-a")
+        assert consortium.speaks(shop) == "shop"
+        new = new_key()
+        renew(consortium, "custody-a", consortium.keys["custody-a"], new)
+        assert consortium.speaks(new) == "custody-a"
+        revoke(consortium, "custody-a")
+        assert consortium.speaks(new) is None
+
     def test_is_suspended_and_reinstated_with_its_sponsor(
         self, consortium: Consortium, shop: PrivateKey
     ) -> None:
