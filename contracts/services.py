@@ -1,5 +1,6 @@
 """What the contract registry needs from the process that runs it."""
 
+import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,14 @@ def no_recordings(_session: Session, _name: str, _version: str) -> Collection[Re
     return ()
 
 
+GatesObserver = Callable[[Session, str, str, dt.datetime], None]
+"""Is told, in the transaction that records it, that a version (name, version) passed its gates."""
+
+
+def unobserved(_session: Session, _name: str, _version: str, _at: dt.datetime) -> None:
+    """Do nothing: nobody decides on what a registry without a network has gated."""
+
+
 @dataclass(frozen=True)
 class ContractServices:
     """What routes and the gate worker use.
@@ -42,6 +51,7 @@ class ContractServices:
         signer: signs attestations with the network service key.
         recordings: finds recorded transactions, for the replay gate.
         cache: where runtimes are kept on this machine; the default folder if None.
+        gated: is told of versions that passed, so that they can be voted on.
     """
 
     desk: Desk
@@ -49,3 +59,4 @@ class ContractServices:
     signer: Signer
     recordings: Recordings = field(default=no_recordings)
     cache: Path | None = None
+    gated: GatesObserver = field(default=unobserved)

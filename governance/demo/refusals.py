@@ -82,10 +82,8 @@ def _query_outside_the_scope(scenario: Scenario) -> dict[str, Any]:
     absent = _refused(
         "", outsider, lambda: connection.get(f"/v1/ledger/transactions/{ABSENT_TXID}")
     )
-    same = {k: v for k, v in hidden.items() if k != "tried"} == {
-        k: v for k, v in absent.items() if k != "tried"
-    }
-    if not same:
+    echoed = absent["detail"].replace(ABSENT_TXID, txid)
+    if hidden | {"tried": ""} != absent | {"detail": echoed}:
         raise LoadFailed(f"{outsider} can tell a hidden transaction from one that is not there")
     return hidden | {"same_as_absent": True}
 
