@@ -113,6 +113,34 @@ def test_hidden_admits_the_row_without_its_fields() -> None:
     assert set(grant.fields.values()) == {Effect.HIDDEN}
 
 
+@pytest.mark.parametrize(
+    ("action", "scope", "effect"),
+    [("token:read", "own_register", "clear"), ("account_key:register", "any", "allow")],
+)
+def test_of_rules_that_show_the_same_the_earliest_is_named(
+    action: str, scope: str, effect: str
+) -> None:
+    resource, _, verb = action.partition(":")
+    rule = f"p, role:{{}}, {resource}, {verb}, {scope}, *, {effect}"
+    text = "\n".join(
+        [
+            rule.format("operator"),
+            "g, role:registrar, role:operator",
+            rule.format("registrar"),
+            rule.format("custodian").replace(scope, "managed_customers"),
+        ]
+    )
+    assert decide(text, action, "registrar").rules == ("line 1: " + rule.format("operator"),)
+    both = decide(text, action, "registrar", "custodian")
+    assert [name.split(":")[0] for name in both.rules] == ["line 1", "line 4"]
+
+
+def test_answers_for_the_same_roles_are_the_same_object(shipped: CompiledRules) -> None:
+    roles = ("custodian", "registrar")
+    decision = shipped.decide(actor(*roles), Action.TRANSFER_READ)
+    assert shipped.decide(actor(*reversed(roles)), Action.TRANSFER_READ) is decision
+
+
 def test_a_plain_deny_wins_too() -> None:
     assert decide(BOTH, "vote:cast", "custodian").arms == ("everything",)
     with pytest.raises(Denied):

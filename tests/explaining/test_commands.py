@@ -1,0 +1,87 @@
+"""`sekisho policy …` as a person types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from governance.cli.output import console
+from governance.cli.policy import policy
+from policies.compilation import compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from policies.errors import RulesMalformed
+from policies.matrix import matrix_csv
+
+PEEK = "p, role:auditor, transfer, read, own_register, quantity, clear\n"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(policy, arguments)
+
+
+@pytest.fixture
+def peeking(tmp_path: Path) -> Path:
+    file = tmp_path / "proposed.csv"
+    file.write_text(shipped_text() + PEEK)
+    return file
+
+
+def test_the_matrix_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_width", 300)
+    assert run("matrix", "--csv").output == matrix_csv(
+        compile_rules(parse_rule_set(shipped_text()))
+    )
+    assert run("matrix", "--html").output.startswith("<!doctype html>")
+    assert "uniqueness_only" in run("matrix").output
+    grid = run("matrix", "--resource", "transfer").output
+    assert "pseudonym" in grid
+
+
+def test_a_check_that_refuses_exits_with_4(peeking: Path) -> None:
+    done = run("check", str(peeking))
+    assert done.exit_code == 4
+    assert "fails statement quantity" in done.output
+    assert "absent -> clear" in done.output
+    assert "responsibility: auditor transfer:read" in done.output
+    review = json.loads(run("check", str(peeking), "--json").output)
+    assert not all(not proof["counterexamples"] for proof in review["proofs"])
+
+
+def test_a_check_of_what_is_in_force_passes(tmp_path: Path) -> None:
+    file = tmp_path / "same.csv"
+    file.write_text(shipped_text())
+    done = run("check", str(file))
+    assert done.exit_code == 0, done.output
+    assert "reveals nothing and hides nothing" in done.output
+    assert "can be adopted" in done.output
+
+
+def test_a_check_against_other_rules(tmp_path: Path, peeking: Path) -> None:
+    file = tmp_path / "same.csv"
+    file.write_text(shipped_text())
+    done = run("check", str(file), "--rules", str(peeking))
+    assert "clear -> absent" in done.output
+
+
+@pytest.mark.parametrize("content", [b"p, role:nobody\n", b"\xff"])
+def test_a_file_that_is_no_rule_set_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes(content)
+    assert isinstance(run("check", str(file)).exception, RulesMalformed)
+
+
+def test_an_explanation_without_a_server() -> None:
+    done = run("explain", "custody-a", "transfer:read", "--role", "custodian")
+    assert "allowed custody-a transfer:read" in done.output
+    assert "pseudonym: to_investor_id" in done.output
+    assert "p, role:key_holder, transfer, read" in done.output
+    done = run("explain", "fund-a", "transfer:read", "--role", "fundraiser", "--json")
+    assert json.loads(done.output)["allowed"] is False
+    assert run("explain", "fund-a", "transfer:steal").exit_code == 2
+
+
+def test_the_responsibility_matrix() -> None:
+    assert "| Attest uniqueness (二重使用の防止) | platform_administrator |" in (
+        run("responsibility").output
+    )
