@@ -27,6 +27,7 @@ from governance.decisions.routes import ROUTES as DECISION_ROUTES
 from governance.identity.routes import ROUTES as IDENTITY_ROUTES
 from governance.membership.routes import ROUTES as MEMBERSHIP_ROUTES
 from governance.observation import configure_logging
+from governance.policy.routes import ROUTES as POLICY_ROUTES
 from governance.problems import answer
 from governance.requests import ClientCertificates, RateLimit, bearer_token, check_declared
 from governance.settings import load_settings
@@ -56,6 +57,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *MEMBERSHIP_ROUTES,
     *IDENTITY_ROUTES,
     *DECISION_ROUTES,
+    *POLICY_ROUTES,
     *CONTRACT_ROUTES,
     *LEDGER_ROUTES,
     *RECORD_ROUTES,
