@@ -93,7 +93,9 @@ class RowCipher:
 
     def __init__(self, data_key: bytes, owner_member_id: str, table: str, row_id: str) -> None:
         self._cipher = AESGCM(data_key)
-        self._place = (owner_member_id.encode(), table.encode(), row_id.encode("utf-8"))
+        self._row = tagged_hash(
+            "records/row", owner_member_id.encode(), table.encode(), row_id.encode("utf-8")
+        )
 
     def seal(self, field: str, value: bytes) -> bytes:
         """Return nonce and ciphertext of `value`, padded, bound to `field` of this row."""
@@ -116,7 +118,7 @@ class RowCipher:
         return self.open(field, sealed).decode("utf-8")
 
     def _context(self, field: str) -> bytes:
-        return tagged_hash("records/field", *self._place, field.encode("ascii"))
+        return self._row + field.encode("ascii")
 
 
 def new_row_cipher(
