@@ -176,7 +176,6 @@ def _tabulate(
     rule_set: RuleSet, rules: Mapping[tuple[str, str], tuple[Rule, ...]]
 ) -> Mapping[str, "_Column"]:
     """Return the answers for each action, role by role; equal grants are one object."""
-    denying = {rule.action for rule in rule_set.rules if rule.denies}
     table: dict[str, dict[str, Decision | Refusal]] = {}
     shapes: dict[object, tuple[Grant, ...]] = {}
     for (role, action), own in rules.items():
@@ -185,15 +184,16 @@ def _tabulate(
         shared = shapes.setdefault(shape, answer.grants)
         table.setdefault(action, {})[role] = msgspec.structs.replace(answer, grants=shared)
     return {
-        action: _Column(
-            action not in denying and len({id(a.grants) for a in answers.values()}) == 1, answers
-        )
+        action: _Column(len({id(a.grants) for a in answers.values()}) == 1, answers)
         for action, answers in table.items()
     }
 
 
 class _Column(msgspec.Struct, frozen=True):
-    """The answers for one action: `uniform` if all of them grant the same and nothing denies."""
+    """The answers for one action: `uniform` if all of them grant the very same.
+
+    Then no role denies what another grants: it would not grant it itself.
+    """
 
     uniform: bool
     answers: Mapping[str, Decision | Refusal]

@@ -76,6 +76,10 @@ def test_filters_may_use_only_what_is_clear_in_every_arm(shipped: CompiledRules)
 def test_a_denial_says_what_was_missing_and_nothing_of_what_exists(shipped: CompiledRules) -> None:
     with pytest.raises(Denied, match=r"^no rule lets fundraiser do transfer:read$"):
         shipped.decide(actor("fundraiser"), Action.TRANSFER_READ)
+    with pytest.raises(Denied, match=r"^no rule lets auditor, fundraiser do transfer:read$"):
+        shipped.decide(actor("fundraiser", "auditor"), Action.TRANSFER_READ)
+    with pytest.raises(Denied, match=r"^no rule lets no role do transfer:read$"):
+        shipped.decide(actor(), Action.TRANSFER_READ)
 
 
 BOTH = """\
