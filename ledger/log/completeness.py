@@ -27,6 +27,9 @@ from ledger.log import merkle
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.store import log_size
 from ledger.log.tables import ScopeHeadRow, ScopeSealRow
+from policies.actions import Action
+from policies.actors import Actor
+from policies.compilation import CompiledRules
 
 SEAL_KIND = "scopes"
 _SEAL = "scopes/v1"
@@ -164,6 +167,25 @@ def prove_scope(session: Session, scope: str) -> ScopeProof:
     path = merkle.inclusion_proof(_ListNodes(hashes), place, len(hashes))
     _, count, head = heads[place]
     return ScopeProof(scope, count, head, last, place, len(heads), tuple(path))
+
+
+def prove_own_scope(session: Session, actor: Actor, rules: CompiledRules, scope: str) -> ScopeProof:
+    """Return the proof of a scope to the member that it belongs to.
+
+    Args:
+        session: a session on the log's database.
+        actor: who asks.
+        rules: the rules in force.
+        scope: `<role>:<member id>`.
+
+    Raises:
+        Denied: the actor may not read the log.
+        LogResourceMissing: no seal covers the scope, or it is another member's.
+    """
+    rules.decide(actor, Action.LOG_READ)
+    if scope.partition(":")[2] != actor.member_id:
+        raise LogResourceMissing(f"no seal covers scope {scope!r} yet")
+    return prove_scope(session, scope)
 
 
 def check_scope(proof: ScopeProof, shown: Sequence[tuple[int, bytes]], seal_entry: bytes) -> Seal:

@@ -1,7 +1,7 @@
 """The log over HTTP: tlog-tiles under `/log`, and proofs ready-made under `/v1/log`.
 
-These routes are public by design (docs/adr/0004-log-visibility.md): independent readers have no
-account here, and what a member may not see of another stands in the log as a commitment only.
+All but the scopes are public by design (docs/adr/0004-log-visibility.md): independent readers have
+no account here, and what a member may not see of another stands in the log as a commitment only.
 """
 
 import base64
@@ -15,11 +15,15 @@ from litestar.params import FromPath, QueryParameter
 from sqlalchemy.engine import Engine
 
 from ledger.database import reading
+from ledger.log.completeness import prove_own_scope
 from ledger.log.export import read_tile
 from ledger.log.merkle import MAX_SIZE, leaf_hash
 from ledger.log.proofs import prove_consistency, prove_inclusion, published
 from ledger.log.store import read_entries
 from ledger.log.tiles import parse_path
+from policies.actions import Action
+from policies.actors import Actor
+from policies.compilation import CompiledRules
 
 CHECKPOINT_CACHE = "public, max-age=2"
 IMMUTABLE_CACHE = "public, max-age=31536000, immutable"
@@ -63,6 +67,18 @@ class EntryPage(msgspec.Struct, frozen=True):
 
     entries: list[EntryView]
     next: int | None
+
+
+class ScopeAnswer(msgspec.Struct, frozen=True):
+    """One scope's head in a seal: `head` in hex, the path in base64 (see `ScopeProof`)."""
+
+    scope: str
+    count: int
+    head: str
+    seal_index: int
+    place: int
+    scopes: int
+    path: list[str]
 
 
 @get("/log/checkpoint", opt={"authz": "public"}, sync_to_thread=True, summary="Newest checkpoint")
@@ -132,8 +148,43 @@ def list_entries(
     return EntryPage(entries, end if end < size else None)
 
 
+@get(
+    "/v1/log/scopes/{name:str}",
+    opt={"authz": Action.LOG_READ},
+    sync_to_thread=True,
+    summary="Completeness proof",
+)
+def read_scope(
+    name: FromPath[str],
+    actor: NamedDependency[Actor],
+    rules: NamedDependency[CompiledRules],
+    database: NamedDependency[Engine],
+) -> ScopeAnswer:
+    """Return the proof of one's own scope in the newest seal that covers it."""
+    with reading(database) as session:
+        proof = prove_own_scope(session, actor, rules, name)
+    return ScopeAnswer(
+        scope=proof.scope,
+        count=proof.count,
+        head=proof.head.hex(),
+        seal_index=proof.seal_index,
+        place=proof.place,
+        scopes=proof.scopes,
+        path=_texts(proof.path),
+    )
+
+
 def _texts(hashes: list[bytes] | tuple[bytes, ...]) -> list[str]:
     return [base64.b64encode(value).decode() for value in hashes]
 
 
-ROUTES = (read_checkpoint, read_log_tile, read_inclusion, read_consistency, list_entries)
+PUBLIC_ROUTES = (
+    read_checkpoint,
+    read_log_tile,
+    read_inclusion,
+    read_consistency,
+    list_entries,
+)
+"""What a copy of the log can serve too: it needs no members and no rules."""
+
+ROUTES = (*PUBLIC_ROUTES, read_scope)

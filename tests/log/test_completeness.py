@@ -1,10 +1,14 @@
 """A member can tell whether it was shown every transaction in its scope."""
 
+import base64
 import hashlib
 import random
 
 import msgspec
 import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import TestClient
 from sqlalchemy.engine import Engine
 
 from ledger.database import reading, writing
@@ -16,14 +20,24 @@ from ledger.log.completeness import (
     check_scope,
     extend,
     next_head,
+    prove_own_scope,
     prove_scope,
     read_seal,
     seal,
 )
 from ledger.log.proofs import find_entry
+from ledger.log.routes import ROUTES
 from ledger.log.sequencer import LogEntry, append
+from policies.actors import Actor
+from policies.compilation import CompiledRules, compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from policies.errors import Denied
 
 SCOPES = [f"registrar:trust-{n}" for n in "abc"] + [f"custodian:firm-{n}" for n in "de"]
+
+
+def shipped_rules() -> CompiledRules:
+    return compile_rules(parse_rule_set(shipped_text()))
 
 
 class Ledger:
@@ -126,6 +140,37 @@ def test_another_members_proof_does_not_pass_for_ones_own(ledger: Ledger) -> Non
 def test_nothing_new_is_not_sealed_again(ledger: Ledger) -> None:
     assert ledger.seal() is not None
     assert ledger.seal() is None
+
+
+def test_a_member_gets_the_proof_of_its_own_scope_only(ledger: Ledger) -> None:
+    rules = shipped_rules()
+    owner = Actor("trust-a", frozenset({"registrar"}))
+    with reading(ledger.engine) as session:
+        assert prove_own_scope(session, owner, rules, SCOPES[0]) == prove_scope(session, SCOPES[0])
+        with pytest.raises(LogResourceMissing):
+            prove_own_scope(session, owner, rules, SCOPES[1])
+        with pytest.raises(Denied):
+            prove_own_scope(session, Actor("trust-a"), rules, SCOPES[0])
+
+
+def test_the_route_gives_what_the_check_needs(ledger: Ledger) -> None:
+    rules = shipped_rules()
+    app = Litestar(
+        ROUTES,
+        dependencies={
+            "database": Provide(lambda: ledger.engine, sync_to_thread=False),
+            "actor": Provide(
+                lambda: Actor("trust-a", frozenset({"registrar"})), sync_to_thread=False
+            ),
+            "rules": Provide(lambda: rules, sync_to_thread=False),
+        },
+    )
+    with TestClient(app) as client:
+        answer = client.get(f"/v1/log/scopes/{SCOPES[0]}").json()
+    path = tuple(base64.b64decode(text) for text in answer.pop("path"))
+    proof = ScopeProof(**{**answer, "head": bytes.fromhex(answer["head"])}, path=path)
+    _, entry = ledger.proof(SCOPES[0])
+    assert check_scope(proof, ledger.shown[SCOPES[0]], entry).through == 61
 
 
 def test_a_scope_without_transactions_has_no_proof(ledger: Ledger) -> None:

@@ -15,7 +15,7 @@ from ledger.errors import LedgerError, LogResourceMissing
 from ledger.log import merkle
 from ledger.log.export import export
 from ledger.log.heads import open_checkpoint
-from ledger.log.routes import ROUTES
+from ledger.log.routes import PUBLIC_ROUTES
 from ledger.log.tiles import decode_bundle
 from tests.log.support import entry, fill, note_signer, publish
 
@@ -32,7 +32,7 @@ def client(engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
     publish(engine, tmp_path)
     fill(engine, 50, SIZE)  # committed, not yet published
     app = Litestar(
-        ROUTES,
+        PUBLIC_ROUTES,
         dependencies={"database": Provide(lambda: engine, sync_to_thread=False)},
         exception_handlers={LedgerError: refuse},
     )
