@@ -93,11 +93,16 @@ def fetch_certificate(folder: MemberFolder, seconds: float = 0) -> x509.Certific
         for text in application_state(folder)["certificates"]:
             certificate = x509.load_der_x509_certificate(base64.b64decode(text))
             if public_bytes(accept_public_key(certificate.public_key())) == own:
-                folder.save_certificate(_chain(folder, certificate))
+                keep_certificate(folder, certificate)
                 return certificate
         if time.monotonic() >= give_up:
             return None
         time.sleep(POLL)
+
+
+def keep_certificate(folder: MemberFolder, certificate: x509.Certificate) -> None:
+    """Save a certificate in the folder, with its authorities."""
+    folder.save_certificate(_chain(folder, certificate))
 
 
 def _chain(folder: MemberFolder, certificate: x509.Certificate) -> str:
