@@ -104,7 +104,10 @@ class Machine:
             return bytes(component.Component(self.engine, artifact).serialize())
 
         native = native_code(runtime, generator, compile_artifact)
-        self._component = component.Component.deserialize_file(self.engine, str(native))
+        try:
+            self._component = component.Component.deserialize_file(self.engine, str(native))
+        except wasmtime.WasmtimeError as error:
+            raise RuntimeInvalid(f"{native} is of no use here, remove it: {error}") from error
         self._linker = component.Linker(self.engine)
         self._ticker = _Ticker(self.engine) if ticking else None
 

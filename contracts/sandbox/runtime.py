@@ -100,14 +100,20 @@ def obtain(cache: Path | None = None, progress: Progress | None = None) -> Runti
     cache = cache or default_cache()
     sources = _digest_of_sources().removeprefix("sha256:")
     built = cache / "built" / sources
+    if found := _built(built, cache):
+        return found
     with _locked(cache):
-        if built.is_file() and (found := find(built.read_text().strip(), cache)):
+        if found := _built(built, cache):  # by whoever held the lock
             return found
         if progress:
             progress("building the contract sandbox, once on this machine (about 10 s)")
         runtime = adopt(_build(), cache)
         _write(built, runtime.id.encode())
         return runtime
+
+
+def _built(note: Path, cache: Path) -> Runtime | None:
+    return find(note.read_text().strip(), cache) if note.is_file() else None
 
 
 def adopt(artifact: bytes, cache: Path | None = None, expected_id: str | None = None) -> Runtime:
@@ -161,13 +167,19 @@ def native_code(
     machine = hashlib.sha256(f"{platform.machine()} {_processor()}".encode()).hexdigest()[:16]
     path = runtime.folder / f"{generator}-{machine}.native"
     note = path.with_suffix(".native.digest")
+    if _unchanged(path, note):
+        return path
     with _locked(runtime.folder):
-        if path.is_file() and note.is_file() and digest_of_file(path) == note.read_text():
+        if _unchanged(path, note):  # made by whoever held the lock
             return path
         native = compile_artifact(runtime.artifact.read_bytes())
         _write(path, native)
         _write(note, digest_of(native).encode())
         return path
+
+
+def _unchanged(path: Path, note: Path) -> bool:
+    return path.is_file() and note.is_file() and digest_of_file(path) == note.read_text()
 
 
 def _processor() -> str:

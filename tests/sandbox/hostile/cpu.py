@@ -37,7 +37,7 @@ PROGRAMS = {
     "backtracking alternatives": "import re\nre.match(r'(a|a)*$', 'a' * 60 + 'b')",
     "nested quantifiers": "import re\nre.search(r'(x+x+)+y', 'x' * 60)",
     "hash for ever": "import hashlib\nwhile True:\n    hashlib.sha256(bytes(1 << 20)).digest()",
-    "key derivation": "import hashlib\nhashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)",
+    "hash of much": "import hashlib\nh = hashlib.sha3_512()\nwhile True:\n    h.update(b'a' * 99)",
     "sort again and again": "while True:\n    sorted(range(100000), key=lambda x: -x)",
     "quadratic text": "s = ''\nwhile True:\n    s = 'a' + s",
     "search": "x = 'a' * 1000000\nwhile True:\n    (x[:-1] + 'b') in x",

@@ -1,6 +1,6 @@
 """Programs that dig: through Python frames, through C frames, through destructors."""
 
-_NEST = "x = []\nfor _ in range(200000):\n    x = [x]\n"
+_NEST = "x = []\nfor _ in range(30000):\n    x = [x]\n"
 _REAL = "import json\nsys = json.codecs.sys\nsys.setrecursionlimit(10**9)\n"
 
 PROGRAMS = {
@@ -35,54 +35,54 @@ PROGRAMS = {
         "class A(metaclass=M):\n    pass\nisinstance(1, A)"
     ),
     "repr of a nest": _NEST + "repr(x)",
-    "equality of nests": _NEST + "y = []\nfor _ in range(200000):\n    y = [y]\nx == y",
+    "equality of nests": _NEST + "y = []\nfor _ in range(30000):\n    y = [y]\nx == y",
     "release of a nest": _NEST + "del x",
-    "release of a nest of tuples": "x = ()\nfor _ in range(300000):\n    x = (x,)\ndel x",
+    "release of a nest of tuples": "x = ()\nfor _ in range(30000):\n    x = (x,)\ndel x",
     "release of a chain of objects": (
-        "class A:\n    pass\nx = None\nfor _ in range(100000):\n    a = A()\n"
+        "class A:\n    pass\nx = None\nfor _ in range(20000):\n    a = A()\n"
         "    a.n = x\n    x = a\ndel x, a"
     ),
     "release of nested generators": (
-        "def g(i):\n    yield from i\nx = iter(())\nfor _ in range(50000):\n    x = g(x)\nlist(x)"
+        "def g(i):\n    yield from i\nx = iter(())\nfor _ in range(9000):\n    x = g(x)\nlist(x)"
     ),
-    "map upon map": "x = iter([1])\nfor _ in range(100000):\n    x = map(abs, x)\nlist(x)",
+    "map upon map": "x = iter([1])\nfor _ in range(20000):\n    x = map(abs, x)\nlist(x)",
     "filter upon filter": (
-        "x = iter([1])\nfor _ in range(100000):\n    x = filter(None, x)\nnext(x)"
+        "x = iter([1])\nfor _ in range(20000):\n    x = filter(None, x)\nnext(x)"
     ),
     "chain upon chain": (
-        "import itertools\nx = iter([1])\nfor _ in range(100000):\n"
+        "import itertools\nx = iter([1])\nfor _ in range(20000):\n"
         "    x = itertools.chain(x)\nnext(x)"
     ),
     "partial upon partial": (
         "import functools\nclass P(functools.partial):\n    pass\nf = abs\n"
-        "for _ in range(100000):\n    f = P(f)\n    f.x = 1\nf(1)"
+        "for _ in range(20000):\n    f = P(f)\n    f.x = 1\nf(1)"
     ),
     "deep copy": _NEST + "import copy\ncopy.deepcopy(x)",
     "JSON out": _NEST + "import json\njson.dumps(x)",
-    "JSON in": "import json\njson.loads('[' * 1000000)",
-    "JSON in with a raised limit": _REAL + "json.loads('[' * 1000000)",
-    "JSON objects in": "import json\njson.loads('{\"a\":' * 500000)",
+    "JSON in": "import json\njson.loads('[' * 100000)",
+    "JSON in with a raised limit": _REAL + "json.loads('[' * 100000)",
+    "JSON objects in": "import json\njson.loads('{\"a\":' * 60000)",
     "type of types": (
         "x = list\nfor _ in range(20000):\n    x = x[x] if x is list else list[x]\nrepr(x)"
     ),
-    "union of unions": "x = int | None\nfor _ in range(100000):\n    x = list[x] | None\nhash(x)",
+    "union of unions": "x = int | None\nfor _ in range(20000):\n    x = list[x] | None\nhash(x)",
     "exception chain": (
-        "e = None\nfor _ in range(100000):\n    n = ValueError()\n    n.__cause__ = e\n"
+        "e = None\nfor _ in range(20000):\n    n = ValueError()\n    n.__cause__ = e\n"
         "    e = n\nraise e"
     ),
     "groups of exceptions": (
-        "e = ValueError()\nfor _ in range(100000):\n    e = ExceptionGroup('x', [e])\nraise e"
+        "e = ValueError()\nfor _ in range(20000):\n    e = ExceptionGroup('x', [e])\nraise e"
     ),
-    "pattern": "import re\nre.compile('(' * 100000 + ')' * 100000)",
+    "pattern": "import re\nre.compile('(' * 20000 + ')' * 20000)",
     "pattern that matches deep": "import re\nre.match('(?:(?:a)?b)*' * 500 + 'c', 'ab' * 5000)",
-    "inheritance": "A = object\nfor _ in range(50000):\n    A = type('A', (A,), {})\nA()",
+    "inheritance": "A = object\nfor _ in range(9000):\n    A = type('A', (A,), {})\nA()",
     "sort that sorts": (
         "class A:\n    def __lt__(self, o):\n        return sorted([A(), A()]) is None\n"
         "sorted([A(), A()])"
     ),
     "finalizers that make more": "class A:\n    def __del__(self):\n        A()\nA()",
     "context managers": (
-        "import contextlib\ns = contextlib.ExitStack()\nfor _ in range(100000):\n"
+        "import contextlib\ns = contextlib.ExitStack()\nfor _ in range(20000):\n"
         "    s.push(s.__exit__)\ns.close()"
     ),
 }
