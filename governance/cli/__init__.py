@@ -21,6 +21,7 @@ COMMANDS = {
     "log": "governance.cli.log:log",
     "policy": "governance.cli.policy:policy",
     "governance": "governance.cli.governing:governance",
+    "incident": "governance.cli.incident:incident",
     "records": "governance.cli.records:records",
     "witness": "governance.cli.witness:witness",
     "database": "governance.cli.database:database",

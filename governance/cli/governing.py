@@ -1,0 +1,110 @@
+"""`sekisho governance …`: who decides what, what is to come, and whether it all holds."""
+
+import base64
+from pathlib import Path
+
+import click
+import msgspec
+
+from governance.cli import options
+from governance.cli.log import anchors_option, run_audit
+from governance.cli.output import console, show_fields, show_json, show_table
+from governance.decisions.explanation import who_decides_what
+from governance.decisions.voting_rules import VotingRules
+
+
+@click.group()
+def governance() -> None:
+    """Who decides what, what is to come, and whether the record holds."""
+
+
+@governance.command()
+@options.folder
+@options.as_json
+def rules(folder: Path, as_json: bool) -> None:
+    """Print the voting rules in force: who decides what."""
+    found = options.connect(folder).get("/v1/governance/voting-rules")
+    if as_json:
+        show_json(found)
+    else:
+        click.echo(who_decides_what(msgspec.convert(found, VotingRules)))
+
+
+@governance.command()
+@click.option("--version", type=click.IntRange(1), help="An earlier version.")
+@options.folder
+@options.as_json
+def parameters(version: int | None, folder: Path, as_json: bool) -> None:
+    """Print the network parameters in force, as the service signed them."""
+    envelope = options.connect(folder).get("/v1/parameters", version=version)
+    if as_json:
+        show_json(envelope)
+    else:
+        show_fields(msgspec.json.decode(base64.b64decode(envelope["payload"]))["body"])
+
+
+@governance.command()
+@click.option("--days", type=click.IntRange(1, 400), default=60, show_default=True)
+@options.folder
+@options.as_json
+def forecast(days: int, folder: Path, as_json: bool) -> None:
+    """Tell when expiring certificates would cost a quorum, and whom to remind."""
+    found = options.connect(folder).get("/v1/governance/forecast", days=days)
+    if as_json:
+        show_json(found)
+    elif not found:
+        console.print(f"no quorum is lost to expiring certificates within {days} days")
+    else:
+        show_table(
+            "Undecidable from then on, unless renewed",
+            ("from", "remind", "actions"),
+            ((s["at"], ", ".join(s["remind"]), ", ".join(s["actions"])) for s in found),
+        )
+
+
+@governance.command()
+@click.argument("text", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@options.folder
+def deposit(text: Path, folder: Path) -> None:
+    """Deposit TEXT, such as a rule set; a proposal names it by the digest that is printed."""
+    answer = options.connect(folder).post_bytes(
+        "/v1/governance/documents", text.read_bytes(), "text/plain"
+    )
+    click.echo(answer["digest"])
+
+
+@governance.command()
+@click.argument("log")
+@anchors_option
+@options.as_json
+def replay(log: str, anchors: Path, as_json: bool) -> None:
+    """Recompute every decision from the statements in LOG: a URL, a directory or an export.
+
+    Names the first entry that differs, and exits with 4.
+    """
+    report = run_audit(log, anchors)
+    if as_json:
+        show_json({"decisions": report.decisions, "size": report.size, "root": report.root})
+        return
+    console.print(
+        f"[green]agrees[/green]: {report.decisions:,} decisions recomputed from"
+        f" {report.size:,} entries"
+    )
+
+
+@governance.command("service-levels")
+@click.argument("month")
+@options.folder
+@options.as_json
+def service_levels(month: str, folder: Path, as_json: bool) -> None:
+    """Summarise MONTH, such as 2026-01, operation by operation."""
+    found = options.connect(folder).get("/v1/service-levels", month=month)
+    if as_json:
+        show_json(found)
+        return
+    names = ("incidents", "acknowledged_late", "escalated", "unclosed", "disturbed_minutes")
+    show_table(
+        f"Service levels of {month}",
+        ("operation", "accountable", *(name.replace("_", " ") for name in names)),
+        ((x["operation"], x["accountable"], *(x[name] for name in names)) for x in found),
+    )
