@@ -115,8 +115,7 @@ def certificates_of(
     query = sa.select(CertificateRow).where(CertificateRow.member_id == member_id)
     if node is not None:
         query = query.where(CertificateRow.node == node)
-    newest = (CertificateRow.issued_at.desc(), CertificateRow.serial)
-    return list(session.scalars(query.order_by(*newest)))
+    return list(session.scalars(query.order_by(CertificateRow.log_index.desc())))
 
 
 def revocation(session: Session, serial: str) -> RevocationRow | None:

@@ -1,7 +1,8 @@
 """Keys in a PKCS#11 token (an HSM, or SoftHSM 2): they are made there and never leave.
 
-Imported only where a token is configured: `python-pkcs11` is the extra `sekisho[hsm]`. PKCS#11
-sessions are not for several threads at once, so each thread opens its own.
+Imported only where a token is configured: `python-pkcs11` is the extra `sekisho[hsm]`. It tells
+the library that no threads will call at once (`C_Initialize` without arguments, PKCS#11 2.40,
+5.4), so calls are made one at a time, under one lock; each thread has a session of its own.
 """
 
 import os
@@ -32,36 +33,53 @@ _RSA_MECHANISM = {
     "sha512": Mechanism.SHA512_RSA_PKCS,
 }
 _TAG_BITS = 128
+_ONE_AT_A_TIME = threading.RLock()
+"""Held for each call into a PKCS#11 library: without it SoftHSM fails now and then."""
 
 
 class Token:
-    """A logged-in PKCS#11 token: one session for each thread."""
+    """A logged-in PKCS#11 token: one session for each thread.
+
+    The login is the whole process's (PKCS#11 2.40, 5.6): one session logs in and is kept, since
+    closing it would log every thread out.
+    """
 
     def __init__(self, library: str, label: str, pin: str) -> None:
-        self._label = label
-        self._pin = pin
         self._local = threading.local()
+        self._login: pkcs11.Session | None = None  # stays None if another store logged in
         try:
-            self._token = pkcs11.lib(library).get_token(token_label=label)
+            with _ONE_AT_A_TIME:
+                self._token = pkcs11.lib(library).get_token(token_label=label)
+                self._login = self._token.open(rw=True, user_pin=pin)
+        except pkcs11.exceptions.UserAlreadyLoggedIn:
+            pass  # by another key store of this process on the same token
         except (pkcs11.PKCS11Error, RuntimeError) as error:
             raise KeyStoreUnusable(
-                f"token {label} is not in {library}: {type(error).__name__}"
+                f"token {label} in {library} does not open: {type(error).__name__}"
             ) from error
 
     def session(self) -> Any:
         """Return this thread's session.
 
         Raises:
-            KeyStoreUnusable: the PIN is refused, or the token is gone.
+            KeyStoreUnusable: the token is gone.
         """
         if not hasattr(self._local, "session"):
             try:
-                self._local.session = self._token.open(rw=True, user_pin=self._pin)
+                with _ONE_AT_A_TIME:
+                    self._local.session = self._token.open(rw=True)
             except pkcs11.PKCS11Error as error:
                 raise KeyStoreUnusable(
-                    f"token {self._label} does not open: {type(error).__name__}"
+                    f"the token gives no session: {type(error).__name__}"
                 ) from error
         return self._local.session
+
+    def handles(self) -> dict[str, Any]:
+        """Return this thread's handles of private keys, by name."""
+        if not hasattr(self._local, "handles"):
+            self._local.handles = {}
+        handles: dict[str, Any] = self._local.handles
+        return handles
 
 
 class Pkcs11KeyStore:
@@ -76,23 +94,8 @@ class Pkcs11KeyStore:
             raise KeyUnknown(f"{name!r} cannot name a key")
         if self._find(name, ObjectClass.PRIVATE_KEY) is not None:
             raise KeyExists(f"a key named {name} exists")
-        session = self._token.session()
-        private = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
-        if kind is KeyKind.RSA:
-            session.generate_keypair(
-                KeyType.RSA, RSA_BITS, label=name, store=True, private_template=private
-            )
-        elif kind in _CURVES:
-            parameters = {Attribute.EC_PARAMS: encode_named_curve_parameters(_CURVES[kind])}
-            domain = session.create_domain_parameters(KeyType.EC, parameters, local=True)
-            domain.generate_keypair(
-                label=name,
-                store=True,
-                mechanism=Mechanism.EC_KEY_PAIR_GEN,
-                private_template=private,
-            )
-        else:
-            raise KeyStoreUnusable(f"a token makes no {kind} keys here; take p256, p384 or rsa")
+        with _ONE_AT_A_TIME:
+            self._make(name, kind)
         return self.public_key(name)
 
     def public_key(self, name: str) -> PublicKey:
@@ -100,11 +103,14 @@ class Pkcs11KeyStore:
         found = self._find(name, ObjectClass.PUBLIC_KEY)
         if found is None:
             raise KeyUnknown(f"the token holds no key named {name}")
-        if found.key_type == KeyType.RSA:
-            modulus = int.from_bytes(found[Attribute.MODULUS], "big")
-            exponent = int.from_bytes(found[Attribute.PUBLIC_EXPONENT], "big")
-            return rsa.RSAPublicNumbers(exponent, modulus).public_key()
-        return accept_public_key(serialization.load_der_public_key(encode_ec_public_key(found)))
+        with _ONE_AT_A_TIME:
+            return _public(found)
+
+    def sign(self, name: str, data: bytes, mechanism: Mechanism) -> bytes:
+        """Return the token's signature of `data` by a private key, as PKCS#11 gives it."""
+        with _ONE_AT_A_TIME:
+            signature: bytes = self.handle(name).sign(data, mechanism=mechanism)
+        return signature
 
     def private_key(self, name: str) -> PrivateKey:
         """Return a key object that signs in the token and cannot be exported."""
@@ -122,18 +128,42 @@ class Pkcs11KeyStore:
     def names(self) -> list[str]:
         """Return the labels of all private keys, sorted."""
         wanted = {Attribute.CLASS: ObjectClass.PRIVATE_KEY}
-        return sorted(key.label for key in self._token.session().get_objects(wanted))
+        with _ONE_AT_A_TIME:
+            return sorted(key.label for key in self._token.session().get_objects(wanted))
 
     def handle(self, name: str) -> Any:
-        """Return this thread's handle of the private key."""
-        found = self._find(name, ObjectClass.PRIVATE_KEY)
-        if found is None:
-            raise KeyUnknown(f"the token holds no key named {name}")
-        return found
+        """Return this thread's handle of the private key; looked up once for each thread."""
+        handles = self._token.handles()
+        if name not in handles:
+            found = self._find(name, ObjectClass.PRIVATE_KEY)
+            if found is None:
+                raise KeyUnknown(f"the token holds no key named {name}")
+            handles[name] = found
+        return handles[name]
+
+    def _make(self, name: str, kind: KeyKind) -> None:
+        session = self._token.session()
+        private = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
+        if kind is KeyKind.RSA:
+            session.generate_keypair(
+                KeyType.RSA, RSA_BITS, label=name, store=True, private_template=private
+            )
+        elif kind in _CURVES:
+            parameters = {Attribute.EC_PARAMS: encode_named_curve_parameters(_CURVES[kind])}
+            domain = session.create_domain_parameters(KeyType.EC, parameters, local=True)
+            domain.generate_keypair(
+                label=name,
+                store=True,
+                mechanism=Mechanism.EC_KEY_PAIR_GEN,
+                private_template=private,
+            )
+        else:
+            raise KeyStoreUnusable(f"a token makes no {kind} keys here; take p256, p384 or rsa")
 
     def _find(self, name: str, kind: ObjectClass) -> Any:
         try:
-            return self._token.session().get_key(label=name, object_class=kind)
+            with _ONE_AT_A_TIME:
+                return self._token.session().get_key(label=name, object_class=kind)
         except pkcs11.NoSuchKey:
             return None
 
@@ -157,7 +187,7 @@ class TokenEcKey(ec.EllipticCurvePrivateKey):
             digest = hashes.Hash(algorithm)
             digest.update(data)
             data = digest.finalize()
-        raw = self._store.handle(self._name).sign(bytes(data), mechanism=Mechanism.ECDSA)
+        raw = self._store.sign(self._name, bytes(data), Mechanism.ECDSA)
         signature: bytes = encode_ecdsa_signature(raw)
         return signature
 
@@ -211,9 +241,7 @@ class TokenRsaKey(rsa.RSAPrivateKey):
         """Return the PKCS #1 v1.5 signature, hashed and signed in the token."""
         if padding.name != "EMSA-PKCS1-v1_5" or not isinstance(algorithm, hashes.HashAlgorithm):
             raise KeyStoreUnusable("a token's RSA keys sign with PKCS #1 v1.5 and SHA-2 only")
-        mechanism = _RSA_MECHANISM[algorithm.name]
-        signature: bytes = self._store.handle(self._name).sign(bytes(data), mechanism=mechanism)
-        return signature
+        return self._store.sign(self._name, bytes(data), _RSA_MECHANISM[algorithm.name])
 
     def public_key(self) -> rsa.RSAPublicKey:
         """Return the public half."""
@@ -254,18 +282,20 @@ class Pkcs11MasterKey:
     def seal(self, secret: bytes, name: str) -> bytes:
         """Return nonce and ciphertext, made in the token, bound to `name`."""
         nonce = os.urandom(NONCE_SIZE)
-        sealed: bytes = self._key().encrypt(
-            secret, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, name)
-        )
+        with _ONE_AT_A_TIME:
+            sealed: bytes = self._key().encrypt(
+                secret, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, name)
+            )
         return nonce + sealed
 
     def unseal(self, sealed: bytes, name: str) -> bytes:
         """Return the secret that `seal` sealed under `name`."""
         parameters = _gcm(sealed[:NONCE_SIZE], name)
         try:
-            secret: bytes = self._key().decrypt(
-                sealed[NONCE_SIZE:], mechanism=Mechanism.AES_GCM, mechanism_param=parameters
-            )
+            with _ONE_AT_A_TIME:
+                secret: bytes = self._key().decrypt(
+                    sealed[NONCE_SIZE:], mechanism=Mechanism.AES_GCM, mechanism_param=parameters
+                )
         except pkcs11.PKCS11Error as error:
             raise KeyStoreUnusable(f"{name} does not open in this token") from error
         return secret
@@ -279,6 +309,14 @@ class Pkcs11MasterKey:
             return session.generate_key(
                 KeyType.AES, 256, label=self.LABEL, store=True, template=guard
             )
+
+
+def _public(found: Any) -> PublicKey:
+    if found.key_type == KeyType.RSA:
+        modulus = int.from_bytes(found[Attribute.MODULUS], "big")
+        exponent = int.from_bytes(found[Attribute.PUBLIC_EXPONENT], "big")
+        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    return accept_public_key(serialization.load_der_public_key(encode_ec_public_key(found)))
 
 
 def _gcm(nonce: bytes, name: str) -> Any:

@@ -103,10 +103,14 @@ class Consortium:
     """A founded network with its platform administrator; members join with one call."""
 
     def __init__(
-        self, engine: Engine, keystore: KeyStore, founded: "Consortium | None" = None
+        self,
+        engine: Engine,
+        keystore: KeyStore,
+        founded: "Consortium | None" = None,
+        at: dt.datetime = START,
     ) -> None:
         self.engine = engine
-        self.at = START
+        self.at = at
         if founded is None:
             keystore.generate("service")
         herald = Herald(NETWORK, "platform", keystore.signer("service"))
