@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from contracts.gates.subjects import Recorded
+from ledger.history import read_history
 from ledger.statements import Opened, Signer
 from policies.actors import Actor
 
@@ -28,9 +29,9 @@ Recordings = Callable[[Session, str, str], Collection[Recorded]]
 """Returns the recorded transactions of one contract version (name, version), oldest first."""
 
 
-def no_recordings(_session: Session, _name: str, _version: str) -> Collection[Recorded]:
-    """Return nothing: what a registry without a ledger has recorded."""
-    return ()
+def recorded_transactions(session: Session, name: str, version: str) -> Collection[Recorded]:
+    """Return what the ledger of this network has recorded under one contract version."""
+    return tuple(Recorded(*found) for found in read_history(session, name, version))
 
 
 GatesObserver = Callable[[Session, str, str, dt.datetime], None]
@@ -57,6 +58,6 @@ class ContractServices:
     desk: Desk
     runtimes: Callable[[Session], Collection[str]]
     signer: Signer
-    recordings: Recordings = field(default=no_recordings)
+    recordings: Recordings = field(default=recorded_transactions)
     cache: Path | None = None
     gated: GatesObserver = field(default=unobserved)

@@ -24,7 +24,7 @@ def run(subject: Subject) -> GateResult:
     new = subject.load()
     effects = {**subject.predecessor.manifest.commands, **subject.package.manifest.commands}
     try:
-        count, differences = compare(old, new, _transactions(subject), effects)
+        count, differences = compare(old, new, _transactions(subject), effects, disclose=True)
     finally:
         old.close()
         new.close()

@@ -66,9 +66,23 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def compare(
-    old: Instance, new: Instance, transactions: Iterable[Recorded], effects: dict[str, Effect]
+    old: Instance,
+    new: Instance,
+    transactions: Iterable[Recorded],
+    effects: dict[str, Effect],
+    *,
+    disclose: bool,
 ) -> tuple[int, list[Difference]]:
-    """Return how many transactions were judged by both, and every way in which they differ."""
+    """Return how many transactions were judged by both, and every way in which they differ.
+
+    Args:
+        old: the predecessor.
+        new: the version that is judged.
+        transactions: what both judge.
+        effects: what commands do to quantities.
+        disclose: whether the report may show transactions. Recorded ones are shown by TxID only:
+            the report is read by members that have no right to see what is in them.
+    """
     found: dict[tuple[str | None, str | None], list[Recorded]] = {}
     count = 0
     for recorded in transactions:
@@ -79,6 +93,8 @@ def compare(
     differences = [
         _difference(before, after, cases, effects) for (before, after), cases in found.items()
     ]
+    if not disclose:
+        differences = [_withheld(difference) for difference in differences]
     return count, sorted(differences, key=lambda each: (each.sort, -each.count, str(each.before)))
 
 
@@ -126,6 +142,17 @@ def _difference(
         breaks=broken,
         examples=tuple(case.transaction for case in smallest),
         names=tuple(case.txid for case in smallest if case.txid),
+    )
+
+
+def _withheld(difference: Difference) -> Difference:
+    """Return the difference with nothing of a transaction in it but TxIDs."""
+    named = ", ".join(difference.names) or "a transaction that has no TxID"
+    return msgspec.structs.replace(
+        difference,
+        told=f"transaction {named}",
+        breaks=("what it does may not be accepted of any contract",) if difference.breaks else (),
+        examples=(),
     )
 
 

@@ -161,6 +161,7 @@ def _of_call(call: ast.Call) -> Iterator[str]:
 
 
 def _of_function(function: ast.FunctionDef) -> Iterator[str]:
+    yield from _of_sets(function)
     defaults = [*function.args.defaults, *(d for d in function.args.kw_defaults if d)]
     if any(_mutable(default) for default in defaults):
         yield "a mutable default is shared between calls; use None or a tuple"
@@ -171,6 +172,28 @@ def _of_function(function: ast.FunctionDef) -> Iterator[str]:
         _name(d.func if isinstance(d, ast.Call) else d) in CACHES for d in function.decorator_list
     ):
         yield "a cache keeps state between transactions; compute it anew"
+
+
+def _of_sets(function: ast.FunctionDef) -> Iterator[str]:
+    """Find loops over sets, as far as a reader sees that they are sets."""
+    names = {
+        target.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _set(node.value)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(function):
+        if isinstance(node, ast.For | ast.comprehension) and (
+            _set(node.iter) or (isinstance(node.iter, ast.Name) and node.iter.id in names)
+        ):
+            yield f"line {node.iter.lineno}: the order of a set means nothing; use `sorted`"
+
+
+def _set(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in {"set", "frozenset"}
+    return isinstance(value, ast.Set | ast.SetComp)
 
 
 def _of_module(statement: ast.stmt) -> Iterator[str]:

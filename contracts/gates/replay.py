@@ -1,7 +1,8 @@
 """Gate `replay`: every recorded transaction of the predecessor, judged by both versions.
 
 A difference passes only if the manifest announces differences of that sort. A first version has
-no predecessor and nothing to replay.
+no predecessor and nothing to replay. Of recorded transactions only TxIDs are told: who may see
+one looks it up.
 """
 
 from collections.abc import Iterator
@@ -21,9 +22,8 @@ def run(subject: Subject) -> GateResult:
     old = subject.load(subject.predecessor.source)
     new = subject.load()
     try:
-        count, differences = compare(
-            old, new, _told(subject), dict(subject.package.manifest.commands)
-        )
+        effects = dict(subject.package.manifest.commands)
+        count, differences = compare(old, new, _told(subject), effects, disclose=False)
     finally:
         old.close()
         new.close()

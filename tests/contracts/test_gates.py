@@ -171,6 +171,10 @@ def test_replay_and_behaviour_show_the_reverse(package: Package, subject_of: Sub
         result = gate.run(subject_of(stricter, **named))
         assert not result.passed
         assert "newly rejected: was accepted" in told(result)
+    secret = replay.run(subject_of(stricter, **named))
+    shown = told(secret) + str(secret.details)
+    assert "INV-A" not in shown
+    assert record[5].txid in shown
     manifest = stricter.files["contract.toml"].decode()
     announced = f'{manifest}\n[changes]\nnewly_rejected = "one output only"\n'
     announced += 'other_code = "the same"\n'

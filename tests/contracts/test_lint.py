@@ -39,6 +39,8 @@ FINDINGS = {
     "import functools\n@functools.cache\ndef f(): pass": "keeps state",
     "for x in (1, 2): pass": "only imports",
     "if True: pass": "only imports",
+    "def f(a):\n    for x in set(a): pass": "order of a set",
+    "def f(a):\n    s = {x for x in a}\n    return [y for y in s]": "order of a set",
     "async def f(): pass": "nothing to wait for",
 }
 
