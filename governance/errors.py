@@ -217,3 +217,7 @@ class GatesUnfinished(GovernanceError):
 
 class ContractNotActive(GovernanceError):
     """No version of the contract is in force."""
+
+
+class SignaturesMissing(GovernanceError):
+    """The draft lacks the signature of an owner of what it consumes."""

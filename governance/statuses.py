@@ -133,6 +133,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         governance.RouteUndeclared,
         governance.ServerUnreachable,
         governance.SettingsInvalid,
+        governance.SignaturesMissing,
         ledger.CiphertextInvalid,
         ledger.GatewayBypassed,
         ledger.LogForked,

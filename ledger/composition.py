@@ -163,6 +163,26 @@ class Composer:
         Raises:
             StateUnknown: the wallet lacks the tokens.
         """
+        taken, outputs = self._amounts(wallet, instruction)
+        signed = self.sign(taken, outputs, [self._transfer(instruction)])
+        wallet.move(signed.transaction)
+        return signed
+
+    def draft(
+        self, wallet: Wallet, instruction: Instruction
+    ) -> tuple[Transaction, tuple[TransactionSignature, ...]]:
+        """Return the transaction of one instruction with its creator's signature alone.
+
+        Raises:
+            StateUnknown: the wallet lacks the tokens.
+        """
+        taken, outputs = self._amounts(wallet, instruction)
+        transaction = self.compose(taken, outputs, [self._transfer(instruction)])
+        return transaction, (self._sign_as_creator(transaction),)
+
+    def _amounts(
+        self, wallet: Wallet, instruction: Instruction
+    ) -> tuple[list[WalletToken], list[Token]]:
         giver, taker = instruction.from_investor_id, instruction.to_investor_id
         right, quantity = instruction.beneficial_right_id, instruction.quantity
         taken = wallet.take(right, giver, quantity) if giver else []
@@ -173,9 +193,7 @@ class Composer:
         rest = sum(t.token.quantity for t in taken) - quantity
         if taken and rest:
             outputs.append(Token(right, giver, rest, taken[0].token.issuer_info))
-        signed = self.sign(taken, outputs, [self._transfer(instruction)])
-        wallet.move(signed.transaction)
-        return signed
+        return taken, outputs
 
     def sign(
         self,

@@ -76,9 +76,12 @@ def register_account_keys(
         done(len(some))
 
 
-def load_wallet(connection: Connection, wallet: Wallet) -> None:
+def load_wallet(
+    connection: Connection, wallet: Wallet, right: str | None = None, investor: str | None = None
+) -> None:
     """Put every token into `wallet` that this member may see and that may be spent."""
-    for item in connection.pages("/v1/ledger/tokens", limit=PAGE):
+    query = {"token_id": right, "investor_id": investor, "limit": PAGE}
+    for item in connection.pages("/v1/ledger/tokens", **query):
         if "component" in item:
             token = msgspec.json.decode(item["component"], type=Token)
             wallet.add(WalletToken(item["token_txid"], item["index"], item["nonce"], token))

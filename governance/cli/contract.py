@@ -1,0 +1,180 @@
+"""`sekisho contract …`: write, check, submit and watch contract packages."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contracts import authoring
+from governance.cli import options
+from governance.cli.output import UNVERIFIED, console, problems, show_json, show_table
+from governance.client import contracts as client
+from governance.client import ledgering
+
+package = click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+
+
+@click.group()
+def contract() -> None:
+    """Take a contract from nothing to a submitted, approved version."""
+
+
+@contract.command()
+@click.argument("name")
+@click.option("--directory", type=click.Path(path_type=Path), help="Default: a folder NAME.")
+@click.option("--owner", default="my-company", help="Your member id.")
+def new(name: str, directory: Path | None, owner: str) -> None:
+    """Write a working package NAME, with examples and properties, to start from."""
+    made = authoring.new(name, directory or Path(name), owner)
+    console.print(f"wrote {len(made)} files; now: sekisho contract check {directory or name}")
+
+
+@contract.command()
+@package
+@click.option(
+    "--predecessor",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Package folder of the version in force, for replay and behaviour.",
+)
+@options.as_json
+@click.pass_context
+def check(context: click.Context, directory: Path, predecessor: Path | None, as_json: bool) -> None:
+    """Run exactly the gates that the registry runs."""
+    report = authoring.check(directory, _tell(as_json), predecessor=predecessor)
+    _show(context, report, as_json=as_json)
+
+
+@contract.command()
+@package
+@options.as_json
+@click.pass_context
+def test(context: click.Context, directory: Path, as_json: bool) -> None:
+    """Run the quick part: form, lint, examples and properties."""
+    _show(context, authoring.run_tests(directory, _tell(as_json)), as_json=as_json)
+
+
+@contract.command()
+@click.argument("old", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("changed", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@options.as_json
+def diff(old: Path, changed: Path, as_json: bool) -> None:
+    """Tell what changes from package OLD to package CHANGED: behaviour, manifest, source."""
+    report = authoring.diff(old, changed, _tell(as_json))
+    if as_json:
+        show_json(report)
+    else:
+        console.print(report.text(), markup=False)
+
+
+@contract.command()
+@package
+@options.folder
+@click.option("--wait/--no-wait", default=True, help="Wait for the gates.")
+@click.pass_context
+def submit(context: click.Context, directory: Path, folder: Path, wait: bool) -> None:
+    """Sign a package and submit it to the registry."""
+    connection = options.connect(folder)
+    runtime = ledgering.read_parameters(connection).runtimes[-1]
+    draft = client.submit(connection, directory, runtime)
+    name, version = draft["name"], draft["version"]
+    console.print(f"{name} {version} is {draft['state']}: {draft['digest']}", markup=False)
+    if not wait:
+        return
+    last = ""
+
+    def tell(job: dict[str, Any]) -> None:
+        nonlocal last
+        if job["gate"] and job["gate"] != last:
+            last = job["gate"]
+            console.print(f"  gate {last} …", markup=False)
+
+    outcome = client.wait_for_gates(connection, name, version, tell)
+    console.print(f"gates {outcome['status']}: {outcome['message']}", markup=False)
+    if outcome["status"] != "passed":
+        context.exit(UNVERIFIED)
+    console.print(f"now: sekisho proposal contract {name} {version} --reason …", markup=False)
+
+
+@contract.command("list")
+@options.folder
+@options.as_json
+def list_contracts(folder: Path, as_json: bool) -> None:
+    """List contract versions."""
+    found = list(options.connect(folder).pages("/v1/contracts"))
+    if as_json:
+        show_json(found)
+        return
+    show_table(
+        "Contract versions",
+        ("contract", "version", "state", "in force", "author", "digest"),
+        (
+            (v["name"], v["version"], v["state"], v["in_force"], v["author"], v["digest"][:19])
+            for v in found
+        ),
+    )
+
+
+@contract.command()
+@click.argument("name")
+@click.argument("version")
+@options.folder
+@options.as_json
+def status(name: str, version: str, folder: Path, as_json: bool) -> None:
+    """Show where a version is in its life, and the evidence about it."""
+    connection = options.connect(folder)
+    base = f"/v1/contracts/{name}/{version}"
+    found = {
+        "version": connection.get(base),
+        "gates": connection.get(f"{base}/gates"),
+        "evidence": connection.get(f"{base}/evidence"),
+        "life": connection.get(f"{base}/life"),
+    }
+    if as_json:
+        show_json(found)
+        return
+    view = found["version"]
+    console.print(f"[bold]{name} {version}[/bold] is {view['state']}; {view['digest']}")
+    show_table(
+        "Evidence",
+        ("gate", "passed", "summary"),
+        ((e["gate"], e["passed"], e.get("summary", "")) for e in found["evidence"]),
+    )
+    show_table(
+        "Life",
+        ("at", "step", "state", "reason"),
+        ((e["at"], e["step"], e["state"], e["reason"]) for e in found["life"]),
+    )
+
+
+@contract.command()
+@click.argument("name")
+@click.argument("version")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@options.folder
+def download(name: str, version: str, file: Path, folder: Path) -> None:
+    """Save a version's archive, byte for byte as it was submitted."""
+    file.write_bytes(options.connect(folder).get_bytes(f"/v1/contracts/{name}/{version}/archive"))
+    console.print(f"wrote {file}")
+
+
+def _tell(quiet: bool) -> Any:
+    last = ""
+
+    def tell(gate: str, done: int, total: int) -> None:
+        nonlocal last
+        if quiet or gate == last:
+            return
+        last = gate
+        of = f" (0 of {total})" if total and not done else ""
+        problems.print(f"  {gate}{of} …", markup=False)
+
+    return tell
+
+
+def _show(context: click.Context, report: authoring.Report, *, as_json: bool) -> None:
+    if as_json:
+        show_json(report)
+    else:
+        console.print(report.text(), markup=False)
+    if not report.passed:
+        context.exit(UNVERIFIED)

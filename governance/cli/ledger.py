@@ -1,0 +1,309 @@
+"""`sekisho ledger …`: rights, customers, transactions and answers."""
+
+import csv
+import datetime as dt
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from governance.cli import options
+from governance.cli.output import confirm, console, progress, show_fields, show_json, show_table
+from governance.client import ledgering
+from governance.client.connection import Connection
+from governance.client.countersigning import Draft, add_signatures, finish, start
+from governance.errors import DatasetInvalid
+from ledger.composition import Instruction, Wallet
+from ledger.declarations import BeneficialRight
+
+CONTRACT = click.option("--contract", default="beneficial_right", show_default=True)
+
+
+@click.group()
+def ledger() -> None:
+    """Register rights and customers, move tokens, ask the ledger."""
+
+
+@ledger.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@options.folder
+def right(file: Path, folder: Path) -> None:
+    """Register the beneficial right described in FILE (JSON), or change it."""
+    try:
+        body = msgspec.json.decode(file.read_bytes(), type=BeneficialRight)
+    except msgspec.MsgspecError as error:
+        raise DatasetInvalid(f"{file}: {error}") from error
+    show_fields(ledgering.register_right(options.connect(folder), body))
+
+
+@ledger.command()
+@click.argument("status", type=click.Choice(["open", "closed"]))
+@options.folder
+@options.yes
+def session(status: str, folder: Path, yes: bool) -> None:
+    """Open or close the market session."""
+    confirm(f"The market session becomes {status} for the whole network.", yes=yes)
+    show_fields(ledgering.set_session(options.connect(folder), status))
+
+
+@ledger.command()
+@click.argument("control_id")
+@click.argument("allowed", type=click.Choice(["allow", "block"]))
+@options.folder
+@options.yes
+def control(control_id: str, allowed: str, folder: Path, yes: bool) -> None:
+    """Allow or block the transfers under a transfer control."""
+    confirm(f"Transfers under {control_id}: {allowed}.", yes=yes)
+    connection = options.connect(folder)
+    show_fields(ledgering.set_transfer_control(connection, control_id, allowed=allowed == "allow"))
+
+
+@ledger.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@options.folder
+def customers(file: Path, folder: Path) -> None:
+    """Register one's customers of FILE (investors.csv), with new account keys."""
+    connection = options.connect(folder)
+    own = connection.member_id
+    with file.open(encoding="utf-8-sig", newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row.get("custodian_id") == own]
+    if not rows:
+        raise DatasetInvalid(f"{file} has no investor whose custodian_id is {own}")
+    pairs = [(row["investor_id"], row["custody_holder_id"]) for row in rows]
+    ledgering.take_customers(connection, pairs)
+    with progress("account keys", len(pairs)) as advance:
+        keys = ledgering.own_accounts(connection).make(investor for investor, _ in pairs)
+        ledgering.register_account_keys(connection, keys, advance)
+    console.print(f"registered {len(pairs):,} customers and their account keys")
+
+
+@ledger.command("rotate-key")
+@click.argument("investor_id")
+@options.folder
+@options.yes
+def rotate_key(investor_id: str, folder: Path, yes: bool) -> None:
+    """Give an investor a new account key."""
+    confirm(f"The account key of {investor_id} is replaced.", yes=yes)
+    connection = options.connect(folder)
+    key = ledgering.own_accounts(connection).rotate(investor_id)
+    ledgering.register_account_keys(connection, [key])
+    console.print(f"{investor_id} signs with a new key from now on")
+
+
+def _transfer_options(command: Any) -> Any:
+    for option in (
+        click.option("--right", "right_id", required=True, help="Beneficial right."),
+        click.option("--quantity", type=click.IntRange(1), required=True),
+        click.option("--trade", default="", help="Trade id; a new one by default."),
+        click.option("--settlement", type=click.DateTime(["%Y-%m-%d"]), help="Default: today."),
+        click.option("--draft", type=click.Path(path_type=Path), help="Do not send: write FILE."),
+        CONTRACT,
+        options.folder,
+    ):
+        command = option(command)
+    return command
+
+
+@ledger.command()
+@_transfer_options
+@click.option("--to", "taker", required=True, help="Investor that gets the tokens.")
+@click.option("--issuer-info", default="", help="What the tokens say of the issuer.")
+def issue(taker: str, issuer_info: str, **given: Any) -> None:
+    """Issue tokens (registrars)."""
+    _move("issue", "", taker, issuer_info=issuer_info, **given)
+
+
+@ledger.command()
+@_transfer_options
+@click.option("--from", "giver", required=True)
+@click.option("--to", "taker", required=True)
+def transfer(giver: str, taker: str, **given: Any) -> None:
+    """Move tokens from a customer to another investor (custodians)."""
+    _move("transfer", giver, taker, **given)
+
+
+@ledger.command()
+@_transfer_options
+@click.option("--from", "giver", required=True, help="Who received in the cancelled trade.")
+@click.option("--to", "taker", required=True, help="Who gave.")
+@click.option("--cancels", required=True, help="Trade id to cancel.")
+def cancel(giver: str, taker: str, cancels: str, **given: Any) -> None:
+    """Cancel a trade: reverse it exactly, once (custodians)."""
+    _move("cancel", giver, taker, cancels=cancels, **given)
+
+
+@ledger.command()
+@_transfer_options
+@click.option("--from", "giver", required=True)
+def redeem(giver: str, **given: Any) -> None:
+    """Redeem tokens (registrars); write a draft for the custodian to sign (--draft)."""
+    _move("redeem", giver, "", **given)
+
+
+@ledger.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@options.folder
+@options.yes
+def sign(file: Path, folder: Path, yes: bool) -> None:
+    """Sign a draft with the account keys in one's folder (custodians)."""
+    draft = msgspec.json.decode(file.read_bytes(), type=Draft)
+    for line in draft.lines():
+        console.print(line, markup=False)
+    confirm("Sign this transaction for your customers.", yes=yes)
+    connection = options.connect(folder)
+    signed = add_signatures(draft, ledgering.own_accounts(connection))
+    file.write_bytes(msgspec.json.encode(signed))
+    console.print(f"signed; {file} goes back to {draft.creator}", markup=False)
+
+
+@ledger.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@options.folder
+def submit(file: Path, folder: Path) -> None:
+    """Send a draft that everybody has signed."""
+    draft = msgspec.json.decode(file.read_bytes(), type=Draft)
+    _send(options.connect(folder), finish(draft))
+
+
+@ledger.command()
+@options.folder
+@click.option("--right", "right_id")
+@click.option("--trade", "trade_id")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@options.as_json
+def transfers(
+    folder: Path, right_id: str | None, trade_id: str | None, limit: int, as_json: bool
+) -> None:
+    """List the transfers that one may see, newest first."""
+    connection = options.connect(folder)
+    page = connection.get(
+        "/v1/ledger/transfers", beneficial_right_id=right_id, trade_id=trade_id, limit=limit
+    )
+    if as_json:
+        show_json(page)
+        return
+    names = (
+        "trade_id",
+        "transfer_type",
+        "beneficial_right_id",
+        "from_investor_id",
+        "to_investor_id",
+        "quantity",
+        "registered_at",
+    )
+    rows = ([item.get(name) for name in names] for item in page["items"])
+    show_table("Transfers", [name.removesuffix("_id") for name in names], rows)
+    console.print(f"under rule set {page['rule_set']}", markup=False)
+
+
+@ledger.command()
+@click.argument("right_id")
+@options.folder
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="End of this day, in Japan.")
+@click.option("--at-index", type=click.IntRange(0), help="As of this log index.")
+@options.as_json
+def register(
+    right_id: str, folder: Path, as_of: dt.datetime | None, at_index: int | None, as_json: bool
+) -> None:
+    """Show a register, now or as of a day or a log index."""
+    connection = options.connect(folder)
+    day = as_of.date().isoformat() if as_of else None
+    path = f"/v1/ledger/registers/{right_id}"
+    items = list(connection.pages(path, as_of=day, at_index=at_index, limit=500))
+    if as_json:
+        show_json(items)
+        return
+    title = f"Register of {right_id}" + (f" as of {day}" if day else "")
+    show_table(title, ("investor", "quantity"), ((i["investor_id"], i["quantity"]) for i in items))
+
+
+@ledger.command()
+@click.argument("txid")
+@options.folder
+def transaction(txid: str, folder: Path) -> None:
+    """Show what one may see of a transaction: a tear-off with its proofs."""
+    show_json(options.connect(folder).get(f"/v1/ledger/transactions/{txid}"))
+
+
+@ledger.command()
+@click.argument("investor_id")
+@options.folder
+@options.as_json
+def statement(investor_id: str, folder: Path, as_json: bool) -> None:
+    """Show an investor's holdings and their changes."""
+    path = f"/v1/ledger/investors/{investor_id}/statement"
+    items = list(options.connect(folder).pages(path))
+    if as_json:
+        show_json(items)
+        return
+    names = ("as_of", "beneficial_right_id", "delta", "quantity")
+    show_table(f"Statement of {investor_id}", names, ([i.get(n) for n in names] for i in items))
+
+
+@ledger.command()
+@options.folder
+@click.option("--right", "right_id")
+@click.option("--investor", "investor_id")
+@options.as_json
+def tokens(folder: Path, right_id: str | None, investor_id: str | None, as_json: bool) -> None:
+    """List tokens that may be spent."""
+    connection = options.connect(folder)
+    items = list(
+        connection.pages("/v1/ledger/tokens", token_id=right_id, investor_id=investor_id, limit=500)
+    )
+    if as_json:
+        show_json(items)
+        return
+    names = ("token_id", "investor_id", "quantity", "token_txid")
+    show_table("Tokens", names, ([i.get(n) for n in names] for i in items))
+
+
+def _move(
+    kind: str,
+    giver: str,
+    taker: str,
+    *,
+    right_id: str,
+    quantity: int,
+    trade: str,
+    settlement: dt.datetime | None,
+    draft: Path | None,
+    contract: str,
+    folder: Path,
+    cancels: str = "",
+    issuer_info: str = "",
+) -> None:
+    connection = options.connect(folder)
+    now = dt.datetime.now(dt.UTC)
+    instruction = Instruction(
+        trade_id=trade or "T" + secrets.token_hex(12).upper(),
+        beneficial_right_id=right_id,
+        from_investor_id=giver,
+        to_investor_id=taker,
+        quantity=quantity,
+        settlement_date=settlement.date() if settlement else now.date(),
+        transfer_type=kind,
+        cancels_trade_id=cancels,
+        registered_at=now,
+        issuer_info=issuer_info,
+    )
+    wallet = Wallet()
+    if giver:
+        ledgering.load_wallet(connection, wallet, right=right_id, investor=giver)
+    accounts = ledgering.own_accounts(connection)
+    composer = ledgering.make_composer(connection, contract, accounts.signer)
+    if draft is not None:
+        started = start(composer, wallet, instruction, accounts)
+        draft.write_bytes(msgspec.json.encode(started))
+        console.print(f"wrote {draft}: to be signed by the custodian of {giver or taker}")
+        return
+    signed = composer.execute(wallet, instruction)
+    console.print(f"trade {instruction.trade_id}", markup=False)
+    _send(connection, signed.data)
+
+
+def _send(connection: Connection, data: bytes) -> None:
+    receipt = connection.post_bytes("/v1/ledger/transactions", data, "application/json")
+    show_fields({k: receipt[k] for k in ("txid", "log_index", "committed_at")})
