@@ -105,7 +105,7 @@ def _read_header(session: Session, clerk: Clerk, row: ImportFileRow, rows: Itera
     else:
         names, problems = read_header(Target(row.import_target), first.cells)
         row.position, row.line = first.end, first.last_line
-    row.header = msgspec.json.encode(names).decode()
+    row.header = "" if problems else msgspec.json.encode(names).decode()  # may be a person's line
     if problems:
         _note(session, row, problems)
         finish(session, clerk, row, Status.REFUSED, f"{row.problems} problem(s) in the header")
