@@ -6,6 +6,7 @@ unsigned 64-bit big-endian integer.
 """
 
 import hashlib
+from functools import cache
 
 HASH_SIZE = 32
 """Bytes in every hash."""
@@ -15,11 +16,16 @@ _PREFIX = b"sekisho/v1/"
 
 def tagged_hash(domain: str, *parts: bytes) -> bytes:
     """Return the 32-byte hash of `parts` under `domain`."""
-    digest = hashlib.sha256(_PREFIX + domain.encode("ascii") + b"\x00")
+    pieces = [_prefix(domain)]
     for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
+        pieces.append(len(part).to_bytes(8, "big"))
+        pieces.append(part)
+    return hashlib.sha256(b"".join(pieces)).digest()
+
+
+@cache
+def _prefix(domain: str) -> bytes:
+    return _PREFIX + domain.encode("ascii") + b"\x00"
 
 
 def content_digest(data: bytes) -> str:

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +22,7 @@ from ledger import errors as e
 from ledger import store
 from ledger.commitment import Judges, Outcome, Receipt, commit_batch
 from ledger.database import reading, writing
-from ledger.keys import load_public_key
+from ledger.keys import PublicKey, load_public_key
 from ledger.network import Clock, NodeKeys, ParameterSource
 from ledger.signatures import Submission, TransactionSignature, check_signature
 from ledger.transactions import MAX_TRANSACTION, Transaction, decode_transaction
@@ -42,6 +43,9 @@ MAX_BATCH = 256
 
 PATIENCE = 60.0
 """Seconds that a caller waits for its receipt; after that it may ask again with the same TxID."""
+
+KEPT_KEYS = 16_384
+"""Account keys kept parsed, so that each is parsed once and not for every signature."""
 
 _log = logging.getLogger(__name__)
 
@@ -170,7 +174,7 @@ class Submissions:
             signature, key = signed.get(owner), keys.get(owner)
             if signature is None or key is None or signature.key_id != key[0]:
                 raise e.AccountKeyWrong(f"no signature by the account key of {owner}")
-            check_signature(signature, load_public_key(key[1]), transaction.txid)
+            check_signature(signature, _account_key(key[1]), transaction.txid)
             used[owner] = signature.key_id
         if signed.keys() - used.keys() or len(item.signatures) != len(used) + 1:
             raise e.TransactionMalformed(
@@ -235,6 +239,11 @@ class Submissions:
         with writing(self._engine) as session:
             parameters = self._parameters.current(at)
             return commit_batch(session, batch, self._judges, parameters, at)
+
+
+@lru_cache(maxsize=KEPT_KEYS)
+def _account_key(spki: bytes) -> PublicKey:
+    return load_public_key(spki)
 
 
 class _Read(msgspec.Struct, frozen=True):

@@ -92,7 +92,7 @@ def tear_off(transaction: Transaction, show: Mapping[int, Collection[int]]) -> T
     groups: list[Listed | Covered] = []
     for number, leaves in enumerate(transaction.leaves):
         if number not in show:
-            groups.append(Covered(group_hash(number, leaves).hex()))
+            groups.append(Covered(transaction.group_hashes[number].hex()))
             continue
         places = tuple(
             Shown(_text(number, data), component_nonce(salt, number, i).hex())

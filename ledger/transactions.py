@@ -85,13 +85,13 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=
         """The member id of the creator: the same in every command."""
         return self.commands[0].transfer_creator_id
 
-    @property
+    @cached_property
     def rights(self) -> tuple[str, ...]:
         """The beneficial rights that tokens or commands name, sorted."""
         tokens = {t.token_id for t in self.outputs} | {i.token.token_id for i in self.inputs}
         return tuple(sorted(tokens | {t.beneficial_right_id for t in self.commands}))
 
-    @property
+    @cached_property
     def owners(self) -> tuple[str, ...]:
         """The investors whose tokens are consumed, sorted."""
         return tuple(sorted({i.token.investor_id for i in self.inputs}))
@@ -123,7 +123,12 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=
     @cached_property
     def txid(self) -> bytes:
         """The 32 bytes that name the transaction."""
-        return transaction_id([group_hash(n, leaves) for n, leaves in enumerate(self.leaves)])
+        return transaction_id(self.group_hashes)
+
+    @cached_property
+    def group_hashes(self) -> tuple[bytes, ...]:
+        """The hash of each group."""
+        return tuple(group_hash(n, leaves) for n, leaves in enumerate(self.leaves))
 
     def output_nonce(self, index: int) -> bytes:
         """Return the nonce of an output: whoever spends it must know it."""
@@ -187,8 +192,14 @@ def decode_transaction(data: bytes) -> Transaction:
             f"the transaction has {len(data)} bytes; at most {MAX_TRANSACTION}"
         )
     try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise TransactionMalformed(
+            f"the transaction is not UTF-8: {error}", (Fault("transaction", str(error)),)
+        ) from error
+    try:
         transaction = _DECODER.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         read = list(_type_faults(data)) or [Fault("transaction", str(error))]
         raise TransactionMalformed(_summary(read), tuple(read)) from error
     faults = list(form_faults(transaction))
@@ -289,7 +300,7 @@ def _type_faults(data: bytes) -> Iterator[Fault]:
     """Yield a fault for every field that cannot be read: decoding by type stops at the first."""
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         yield Fault("transaction", str(error))
         return
     yield from _field_faults("", fields, Transaction, skip=set(_GROUP_TYPES))

@@ -105,11 +105,14 @@ class Keys:
     signers: dict[str, SoftwareSigner] = field(
         default_factory=lambda: {name: new_signer() for name in MEMBERS}
     )
+    known: dict[tuple[str, str], PublicKey | None] = field(default_factory=dict)
 
     def keys_of(self, member_id: str, key_id_: str, _at: dt.datetime) -> PublicKey | None:
-        signer = self.signers.get(member_id)
-        key = signer.public_key() if signer else None
-        return key if key and key_id(key) == key_id_ else None
+        if (member_id, key_id_) not in self.known:
+            signer = self.signers.get(member_id)
+            key = signer.public_key() if signer else None
+            self.known[member_id, key_id_] = key if key and key_id(key) == key_id_ else None
+        return self.known[member_id, key_id_]
 
     def hosted_signer(self, member_id: str) -> Signer | None:
         return self.signers.get(member_id)
