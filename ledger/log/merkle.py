@@ -2,7 +2,9 @@
 
 Pure functions. A tree is read through `Nodes`, which returns the hash of one complete subtree;
 who stores it, and how, is not this module's to know. Verification accepts exactly the proof that
-the RFC's algorithm would make, and nothing longer, shorter or of another width.
+the RFC's algorithm would make, and nothing longer, shorter or of another width. The length is
+checked first, so the RFC's counting of skipped levels is not needed: once the path runs along the
+right edge of the tree, every further hash is a left one.
 """
 
 import hashlib
@@ -183,8 +185,6 @@ def verify_inclusion(
     for sibling in proof:
         if node & 1 or node == last:
             result = node_hash(sibling, result)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
         else:
             result = node_hash(result, sibling)
         node, last = node >> 1, last >> 1
@@ -217,8 +217,6 @@ def verify_consistency(
         if node & 1 or node == last:
             old_result = node_hash(sibling, old_result)
             new_result = node_hash(sibling, new_result)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
         else:
             new_result = node_hash(new_result, sibling)
         node, last = node >> 1, last >> 1
