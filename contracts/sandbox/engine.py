@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from contracts.errors import LoadRefused
+from contracts.errors import LoadRefused, SandboxUnavailable
 from contracts.sandbox.limits import LIMITS
 from contracts.sandbox.machine import DEEP_STACK, Body, Machine, Trapped
 from contracts.sandbox.memory import Reset
@@ -124,8 +124,8 @@ class Instance:
             return Outcome(Rejected("E_TRANSACTION", message, 0, 0))
         try:
             body = self._body or self._load()
-        except LoadRefused as refused:  # it loaded before: this machine differs from itself
-            return Outcome(Unavailable(f"the contract did not load again: {refused}"))
+        except (LoadRefused, SandboxUnavailable) as error:  # it loaded before: not the contract
+            return Outcome(Unavailable(f"the contract did not load again: {error}"))
         self._body = None
         try:
             used = body.call("verify", text, self._gas_limit, self._deadline)
@@ -160,6 +160,7 @@ def load(
     Raises:
         LoadRefused: the source does not compile, raises, has no `verify`, is too long, or
             uses up the gas for loading; its `verdict` is what every transaction gets.
+        SandboxUnavailable: this machine could not load it in time or in memory: try again.
     """
     return Instance(
         machine, source, min(gas_limit, LIMITS.gas_maximum), fresh=fresh, deadline=deadline
@@ -183,7 +184,7 @@ def _source_bytes(source: str) -> bytes:
 def _load_failure(trap: Trapped) -> Exception:
     verdict = _trap_verdict(trap, LIMITS.load_gas)
     if isinstance(verdict, Unavailable):
-        return TimeoutError(verdict.reason)
+        return SandboxUnavailable(verdict.reason)
     if isinstance(verdict, OutOfGas):
         return LoadRefused(f"loading used up all {LIMITS.load_gas} units of gas", verdict)
     if isinstance(verdict, Rejected):

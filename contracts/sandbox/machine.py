@@ -7,7 +7,6 @@ follows a clock: it interrupts a call that overruns, which is never a verdict.
 
 import ctypes
 import enum
-import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime import component
 
-from contracts.errors import RuntimeInvalid
+from contracts.errors import RuntimeInvalid, SandboxUnavailable
 from contracts.sandbox.limits import LIMITS
 from contracts.sandbox.memory import LinearMemory, Reset, best_reset
 from contracts.sandbox.runtime import Progress, Runtime, native_code
@@ -67,9 +66,6 @@ class Usage(msgspec.Struct, frozen=True):
     gas: int
 
 
-_key_of_memory = itertools.count(1)
-
-
 class Machine:
     """One runtime, ready to make instances.
 
@@ -93,7 +89,7 @@ class Machine:
     ) -> None:
         self.runtime = runtime
         self.reset = best_reset() if reset is None else reset
-        self._memories: dict[int, LinearMemory] = {}
+        self._memories: dict[int, LinearMemory] = {}  # by base address
         self._making = threading.Lock()
         self._made: list[LinearMemory] = []
         self.engine = wasmtime.Engine(self._configuration(generator))
@@ -137,14 +133,14 @@ class Machine:
     def _create_memories(self, configuration: wasmtime.Config) -> None:
         """Hand wasmtime memory of ours. The callbacks live as long as this machine."""
 
-        def get(key: int, size: "_SizePointer", limit: "_SizePointer") -> int:
-            memory = self._memories[key]
+        def get(base: int, size: "_SizePointer", limit: "_SizePointer") -> int:
+            memory = self._memories[base]
             size[0] = memory.size
             limit[0] = memory.limit
             return memory.base
 
-        def grow(key: int, size: int) -> int:
-            return 0 if self._memories[key].grow(size) else 1
+        def grow(base: int, size: int) -> int:
+            return 0 if self._memories[base].grow(size) else _no_memory()
 
         self._get = ffi.wasmtime_memory_get_callback_t(get)
         self._grow = ffi.wasmtime_memory_grow_callback_t(grow)
@@ -153,12 +149,14 @@ class Machine:
         def new(_env, _type, minimum, _maximum, reserved, guard, made):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- the C signature
             limit = min(LIMITS.memory, reserved)
             if minimum > limit:
-                return 1
-            memory = LinearMemory(minimum, reserved + guard, limit, self.reset)
-            key = next(_key_of_memory)
-            self._memories[key] = memory
+                return _no_memory()
+            try:
+                memory = LinearMemory(minimum, reserved + guard, limit, self.reset)
+            except OSError:
+                return _no_memory()
+            self._memories[memory.base] = memory
             self._made.append(memory)
-            made[0].env = key
+            made[0].env = memory.base
             made[0].get_memory = self._get
             made[0].grow_memory = self._grow
             made[0].finalizer = nothing()
@@ -171,21 +169,29 @@ class Machine:
         ffi.wasmtime_config_host_memory_creator_set(configuration.ptr(), ctypes.byref(creator))
 
     def instantiate(self) -> "Body":
-        """Make an instance that holds no contract yet."""
+        """Make an instance that holds no contract yet.
+
+        Raises:
+            SandboxUnavailable: this machine has no memory for it.
+        """
         with self._making:
             self._made = []
             store = wasmtime.Store(self.engine)
             store.set_limits(memory_size=LIMITS.memory)
             store.set_fuel(_INSTANTIATION_GAS)
             store.set_epoch_deadline(_NEVER)
-            instance = self._linker.instantiate(store, self._component)
+            try:
+                instance = self._linker.instantiate(store, self._component)
+            except wasmtime.WasmtimeError as error:
+                store.close()
+                self.forget(self._made)
+                raise SandboxUnavailable(f"no instance could be made: {error}") from error
             return Body(self, store, instance, self._made)
 
     def forget(self, memories: list[LinearMemory]) -> None:
         """Give memories back whose store is closed."""
-        gone = {id(memory) for memory in memories}
-        self._memories = {k: m for k, m in self._memories.items() if id(m) not in gone}
         for memory in memories:
+            del self._memories[memory.base]
             memory.close()
 
 
@@ -264,6 +270,9 @@ class Body:
             self._store.close()
             self._machine.forget(self.memories)
 
+    def __del__(self) -> None:
+        self.close()
+
 
 def _function(
     instance: component.Instance, store: wasmtime.Store, name: str
@@ -272,6 +281,12 @@ def _function(
     if function is None:
         raise RuntimeInvalid(f"the artifact exports no function {name!r}")
     return function._func  # noqa: SLF001 -- calling the wrapper looks the type up every time
+
+
+def _no_memory() -> int:
+    """Return the address of an error that wasmtime takes over: what its callbacks answer."""
+    error = ffi.wasmtime_error_new(b"no memory")
+    return ctypes.cast(error, ctypes.c_void_p).value or 0
 
 
 def _cause(error: "_ErrorPointer") -> str:

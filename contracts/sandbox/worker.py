@@ -4,6 +4,7 @@ Started as `python -I -m contracts.sandbox.worker DESCRIPTOR` by the pool. The m
 the clock of deadlines; everything else happens on one thread with a deep stack.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -12,7 +13,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from contracts.errors import ContractError, LoadRefused
+from contracts.errors import ContractError, LoadRefused, SandboxUnavailable
 from contracts.sandbox import jail, protocol
 from contracts.sandbox.engine import Instance
 from contracts.sandbox.machine import DEEP_STACK, Body, Machine, tick_for_ever
@@ -62,15 +63,16 @@ class Worker:
 
     def _prepare_spare(self) -> None:
         if self._machine.reset is not Reset.FRESH:
-            self._spare = self._machine.instantiate()
-            self._spare.snapshot()
+            with contextlib.suppress(SandboxUnavailable):  # it goes without: only a start is slower
+                self._spare = self._machine.instantiate()
+                self._spare.snapshot()
 
     def _answer(self, message: protocol.Judge) -> None:
         try:
             instance = self._instance(message)
         except LoadRefused as refused:
             return self._channel.send(protocol.NotLoaded(refused.verdict))
-        except TimeoutError as late:
+        except SandboxUnavailable as late:
             outcome = Outcome(Unavailable(str(late)))
             for _ in message.transactions:
                 self._channel.send(protocol.Judged(outcome))

@@ -6,12 +6,13 @@ import random
 
 import pytest
 
+from contracts.errors import SandboxUnavailable
 from contracts.sandbox.engine import Instance, load, on_deep_stack
 from contracts.sandbox.limits import LIMITS
 from contracts.sandbox.machine import Machine
 from contracts.sandbox.memory import PAGE, LinearMemory, Reset, best_reset
 from contracts.sandbox.runtime import Runtime
-from contracts.sandbox.verdicts import Accepted, Rejected
+from contracts.sandbox.verdicts import Accepted, Rejected, Unavailable
 from tests.sandbox.conftest import CONSERVING, SMALL, token, transaction
 
 WAYS = [way for way in (Reset.SCAN, Reset.DROP) if best_reset() in {Reset.SCAN, way}]
@@ -257,3 +258,34 @@ def test_memory_has_a_limit_below_which_everybody_is_alike(machine: Machine):
     assert isinstance(above, Rejected)
     assert below.message == f"ValueError: {40 << 20}"
     assert above.message.startswith("MemoryError")
+
+
+def test_memory_comes_back_when_an_instance_is_dropped_or_closed(machine: Machine):
+    held = len(machine._memories)
+    kept = [load(machine, CONSERVING) for _ in range(3)]
+    assert len(machine._memories) > held
+    kept[0].close()
+    kept[0].close()
+    del kept
+    assert len(machine._memories) == held
+
+
+def test_a_machine_without_memory_says_so_and_gives_no_verdict(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+):
+    instance = load(machine, CONSERVING)
+    greedy = load(machine, "def verify(tx):\n    bytearray(40 << 20)")
+    greedy.verify(SMALL)  # grew: the next call needs a new instance
+
+    def no_memory(*_arguments: object) -> None:
+        raise OSError("no memory")
+
+    monkeypatch.setattr("contracts.sandbox.machine.LinearMemory", no_memory)
+    assert isinstance(greedy.verify(SMALL).verdict, Unavailable)
+    assert isinstance(instance.verify(SMALL).verdict, Accepted)
+    with pytest.raises(SandboxUnavailable):
+        load(machine, CONSERVING)
+    monkeypatch.undo()
+    assert isinstance(greedy.verify(SMALL).verdict, Accepted)
+    instance.close()
+    greedy.close()
