@@ -13,7 +13,8 @@ from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Response, ServerSentEvent
 from sqlalchemy.engine import Engine
 
-from contracts import deployment, queries
+from contracts import artifacts, deployment, queries
+from contracts.artifacts import RuntimeView
 from contracts.deployment import PACKAGE_KIND, ContractPackage, Submission
 from contracts.errors import PackageInvalid
 from contracts.queries import GateProgress, GateView, LifeEvent, VersionPage, VersionView
@@ -25,6 +26,7 @@ from policies.compilation import CompiledRules
 from policies.errors import Fault
 
 ARCHIVE_TYPE = "application/zip"
+WASM_TYPE = "application/wasm"
 MAX_STREAM = dt.timedelta(minutes=30)
 """The longest stream of progress; a client asks again after it."""
 
@@ -230,7 +232,50 @@ async def stream_gate_progress(
     return ServerSentEvent(events(), event_type="progress")
 
 
+@get(
+    "/v1/runtimes",
+    opt={"authz": Action.RUNTIME_READ},
+    sync_to_thread=True,
+    tags=["contracts"],
+    summary="List registered contract runtimes",
+)
+def list_runtimes(
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Engine],
+    rules: NamedDependency[CompiledRules],
+    contracts: NamedDependency[ContractServices],
+) -> tuple[RuntimeView, ...]:
+    """Return each runtime's id and artifact digest."""
+    with reading(database) as session:
+        registered = contracts.runtimes(session)
+    return artifacts.list_runtimes(rules, actor, registered, contracts)
+
+
+@get(
+    "/v1/runtimes/{runtime:str}/artifact",
+    opt={"authz": Action.RUNTIME_READ},
+    sync_to_thread=True,
+    tags=["contracts"],
+    summary="Download a contract runtime",
+    media_type=WASM_TYPE,
+)
+def download_runtime(
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Engine],
+    rules: NamedDependency[CompiledRules],
+    contracts: NamedDependency[ContractServices],
+    runtime: FromPath[str],
+) -> Response[bytes]:
+    """Return the WebAssembly artifact; whoever keeps it computes the id from its bytes."""
+    with reading(database) as session:
+        registered = contracts.runtimes(session)
+    artifact = artifacts.read_artifact(rules, actor, registered, contracts, runtime)
+    return Response(artifact, media_type=WASM_TYPE)
+
+
 ROUTES = (
+    list_runtimes,
+    download_runtime,
     submit_contract,
     list_contracts,
     read_contract,

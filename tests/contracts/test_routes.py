@@ -12,8 +12,9 @@ from contracts.errors import ContractError, PackageInvalid
 from contracts.jobs import run_pending_gates
 from contracts.packages import Package
 from contracts.routes import ROUTES
-from contracts.sandbox.runtime import Runtime
+from contracts.sandbox.runtime import Runtime, runtime_id
 from contracts.services import ContractServices
+from ledger.hashing import content_digest
 from ledger.statements import Opened
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -47,20 +48,24 @@ def told(_request: Request, error: Exception) -> Response:
 
 @pytest.fixture
 def client(engine: Engine, rules: CompiledRules):
+    with open_app(engine, rules, ContractServices(Desk(), lambda _: {RUNTIME}, KEY)) as client:
+        yield client
+
+
+def open_app(engine: Engine, rules: CompiledRules, services: ContractServices) -> TestClient:
     given = {
         "actor": lambda: AUTHOR,
         "database": lambda: engine,
         "at": lambda: AT,
         "rules": lambda: rules,
-        "contracts": lambda: ContractServices(Desk(), lambda _: {RUNTIME}, KEY),
+        "contracts": lambda: services,
     }
     app = Litestar(
         ROUTES,
         dependencies={name: Provide(make, sync_to_thread=False) for name, make in given.items()},
         exception_handlers={ContractError: told, PolicyError: told},
     )
-    with TestClient(app) as client:
-        yield client
+    return TestClient(app)
 
 
 def body(package: Package, archive: bytes | None = None) -> bytes:
@@ -127,6 +132,22 @@ def test_progress_streams_until_the_end(
         if line.startswith("data: ")
     ]
     assert events[-1]["status"] == "broken"
+
+
+def test_a_registered_runtime_can_be_fetched_and_checked(
+    engine: Engine, rules: CompiledRules, runtime: Runtime
+):
+    services = ContractServices(Desk(), lambda _: {RUNTIME, runtime.id}, KEY)
+    with open_app(engine, rules, services) as client:
+        views = {each["id"]: each for each in client.get("/v1/runtimes").json()}
+        assert views[RUNTIME]["artifact_digest"] is None
+        assert views[runtime.id]["artifact_digest"] == runtime.artifact_digest
+        artifact = client.get(f"/v1/runtimes/{runtime.id}/artifact").content
+        assert content_digest(artifact) == runtime.artifact_digest
+        assert runtime_id(content_digest(artifact)) == runtime.id
+        for unknown in (RUNTIME, "sha256:" + "0" * 64, "x"):
+            answer = client.get(f"/v1/runtimes/{unknown}/artifact")
+            assert answer.json()["error"] == "RuntimeUnknown"
 
 
 def test_what_is_not_there_is_not_found(client: TestClient):
