@@ -103,6 +103,48 @@ def test_a_rule_that_can_never_decide_is_a_fault(text: str) -> None:
     assert faults_of(text) == [(2 if "g," not in text else 3, "rule")]
 
 
+@pytest.mark.parametrize(
+    ("rows", "line", "message"),
+    [
+        (
+            ["registrar, transfer, read, own_register, quantity, pseudonym",
+             "registrar, transfer, read, own_register, *, clear"],
+            1, "adds nothing to line 2",
+        ),
+        (
+            ["registrar, vote, cast, any, *, allow", "registrar, vote, cast, everything, *, allow"],
+            2, "adds nothing to line 1",
+        ),
+        (
+            ["custodian, transfer, read, managed_customers.to, *, clear",
+             "custodian, transfer, read, managed_customers.from, *, clear",
+             "custodian, transfer, read, managed_customers, quantity, hidden"],
+            3, "adds nothing to line 1, 2",
+        ),
+        (
+            ["custodian, transfer, read, managed_customers.to, *, deny",
+             "custodian, transfer, read, managed_customers.from, *, deny",
+             "custodian, transfer, read, managed_customers, quantity, hidden"],
+            3, "line 1, 2 denies all of it",
+        ),
+    ],
+)  # fmt: skip
+def test_a_dead_rule_names_the_rules_that_kill_it(rows: list[str], line: int, message: str) -> None:
+    with pytest.raises(RulesMalformed) as caught:
+        parse_rule_set("\n".join(f"p, role:{row}" for row in rows))
+    (fault,) = caught.value.faults
+    assert fault.line == line
+    assert message in fault.message
+
+
+def test_of_two_denies_the_earlier_is_named() -> None:
+    denies = "p, role:{}, transfer, read, own_register, *, deny\n"
+    text = denies.format("operator") + denies.format("registrar")
+    text += "g, role:registrar, role:operator\n" + GOOD
+    with pytest.raises(RulesMalformed, match="line 1 denies all of it"):
+        parse_rule_set(text)
+
+
 def test_a_partial_deny_leaves_a_rule_alive() -> None:
     deny = "p, role:registrar, transfer, read, own_register, quantity, deny"
     assert len(parse_rule_set(GOOD + "\n" + deny).rules) == 2
