@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tls_key: PEM file of its key.
         tls_client_ca: PEM file of the authority whose client certificates are demanded.
         trusted_proxies: addresses whose `Client-Cert` header (RFC 9440) is believed.
+        witnesses: who cosigns checkpoints: `URL|verifier key` each; how many of them must is a
+            network parameter.
         rate_limit: requests a second that one member may make, on average over ten seconds.
         max_body: bytes of the largest request body, bulk uploads excepted.
         public_log: whether the log's tiles are served without a token.
@@ -73,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     tls_client_ca: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()
     rate_limit: int = 2000
     max_body: int = 4 << 20
     public_log: bool = True

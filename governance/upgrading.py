@@ -13,11 +13,14 @@ from sqlalchemy.engine import Engine
 from governance.errors import DatabaseNewer
 from ledger.database import Base
 
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
 TABLE_MODULES = (
     "governance.access.tables",
     "governance.identity.tables",
     "governance.membership.tables",
     "governance.decisions.tables",
+    "governance.incidents.tables",
     "contracts.tables",
     "ledger.tables",
     "ledger.log.tables",
@@ -50,8 +53,21 @@ def upgrade_database(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def current_revision(engine: Engine) -> str | None:
+    """Return the database's revision, or None for an empty database."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """Return the revision that this version of the program brings a database to."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
 def _config(connection: sa.Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config

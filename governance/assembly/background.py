@@ -18,6 +18,8 @@ from governance import observation
 from governance.assembly.anchors import log_signer
 from governance.assembly.network import Network
 from governance.assembly.services import utc_now
+from governance.assembly.watch import Watch
+from governance.assembly.witnessing import open_witnesses
 from governance.decisions import folding
 from governance.decisions.liveness import forecast
 from governance.decisions.recording import settle
@@ -53,6 +55,9 @@ class Background:
         self._stop = threading.Event()
         self._publisher: Publisher | None = None
         self._next_try = 0.0
+        self._watch = Watch(
+            network.database, network.governance.incidents, network.view.rules, network.view.state
+        )
         self._threads = [
             threading.Thread(target=self._loop, args=(name, work, beat), name=name, daemon=True)
             for name, work, beat in (
@@ -60,6 +65,7 @@ class Background:
                 ("decisions", self._decide, BEAT),
                 ("gates", self._gates, BEAT),
                 ("metrics", self._measure, METRICS_BEAT),
+                ("incidents", self._watch_over, METRICS_BEAT),
             )
         ]
 
@@ -114,7 +120,9 @@ class Background:
         network = self._network
         network.log_state.parent.mkdir(parents=True, exist_ok=True)
         signer = log_signer(network.settings, network.keys)
-        return Publisher(network.database, signer, network.log_state)
+        witnesses = open_witnesses(network.settings.witnesses)
+        quorum = network.view.parameters.witness_quorum
+        return Publisher(network.database, signer, network.log_state, witnesses, quorum)
 
     def _decide(self) -> None:
         network, at = self._network, utc_now()
@@ -125,6 +133,9 @@ class Background:
 
     def _gates(self) -> None:
         run_pending_gates(self._network.database, self._network.contracts, utc_now, most=1)
+
+    def _watch_over(self) -> None:
+        self._watch.look(utc_now())
 
     def _measure(self) -> None:
         network, at = self._network, utc_now()

@@ -19,9 +19,11 @@ from governance.errors import AuthorityUnfit
 from governance.identity import store as identity
 from governance.identity.announcements import Herald
 from governance.identity.authority import Authority
+from governance.incidents.services import IncidentServices
 from governance.settings import Settings
 from ledger.hashing import content_digest
 from policies.errors import Fault
+from policies.responsibility import shipped_matrix
 from policies.review import examine_rules
 
 Clock = Callable[[], dt.datetime]
@@ -71,6 +73,7 @@ class GovernanceServices:
     authority: Authority
     desk: Desk
     decisions: DecisionServices
+    incidents: IncidentServices
 
     def observe(self) -> None:
         """From now on, tell decisions what memberships and certificates do."""
@@ -87,4 +90,6 @@ def governance_services(
     authority = Authority(keys.authority, herald, settings.url)
     desk = Desk(engine, settings.network, clock)
     effects = Effects(RegisterEffects(authority), RegistryEffects(), NetworkEffectsHere())
-    return GovernanceServices(observer, authority, desk, DecisionServices(herald, effects, desk))
+    decisions = DecisionServices(herald, effects, desk)
+    incidents = IncidentServices(herald, shipped_matrix(), desk)
+    return GovernanceServices(observer, authority, desk, decisions, incidents)

@@ -1,0 +1,152 @@
+"""`sekisho records …`: one company's own data, off the ledger."""
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from governance.cli import options
+from governance.cli.output import (
+    UNVERIFIED,
+    confirm,
+    console,
+    progress,
+    show_fields,
+    show_json,
+    show_table,
+)
+from governance.client.connection import Connection
+from ledger.records.imports import MAX_BODY, UNFINISHED
+from ledger.records.intake import Target
+
+
+@click.group()
+def records() -> None:
+    """Keep, import and erase your own records."""
+
+
+@records.command("import")
+@click.argument("target", type=click.Choice([target.value for target in Target]))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--operation", type=click.Choice(["create", "change"]), default="create")
+@click.option("--encoding", type=click.Choice(["auto", "utf-8", "shift_jis"]), default="auto")
+@options.folder
+@options.as_json
+@click.pass_context
+def import_file(
+    context: click.Context,
+    target: str,
+    file: Path,
+    operation: str,
+    encoding: str,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Import TARGET rows from FILE (CSV, Shift_JIS or UTF-8).
+
+    Nothing is written unless every line is good. Started again after an interruption, it goes on
+    where it stopped; a file that was imported before changes nothing.
+    """
+    connection = options.connect(folder)
+    state = _send(connection, target, file, operation, encoding)
+    state = _work(connection, state)
+    report = connection.get(f"/v1/imports/{state['import_id']}/report")
+    if as_json:
+        show_json(report)
+    else:
+        show_fields({k: v for k, v in state.items() if v not in (None, "")})
+        for fault in report["problems"]:
+            line = "" if fault["line"] is None else f"line {fault['line']}: "
+            console.print(f"  {line}{fault['where']}: {fault['message']}", markup=False)
+    if report["problems"]:
+        context.exit(UNVERIFIED)
+
+
+@records.command("list")
+@click.argument("table")
+@options.folder
+@options.as_json
+def list_records(table: str, folder: Path, as_json: bool) -> None:
+    """List the records of one TABLE of the data dictionary."""
+    found = list(options.connect(folder).pages(f"/v1/records/{table}"))
+    if as_json:
+        show_json(found)
+        return
+    for record in found:
+        show_fields({k: v for k, v in record.get("values", record).items() if v not in (None, "")})
+        console.print()
+
+
+@records.command()
+@click.argument("table")
+@click.argument("row_id")
+@options.folder
+@options.as_json
+def show(table: str, row_id: str, folder: Path, as_json: bool) -> None:
+    """Show one record."""
+    found = options.connect(folder).get(f"/v1/records/{table}/{row_id}")
+    if as_json:
+        show_json(found)
+    else:
+        show_fields(found.get("values", found))
+
+
+@records.command()
+@click.argument("table")
+@click.argument("row_id")
+@options.folder
+@options.yes
+def erase(table: str, row_id: str, folder: Path, yes: bool) -> None:
+    """Erase a person's data for good: its key is destroyed; ledger proofs stay valid."""
+    confirm(f"The personal data of {table} {row_id} is erased for good.", yes=yes)
+    connection = options.connect(folder)
+    answer = connection.post(f"/v1/records/{table}/{row_id}/erasure", {})
+    show_fields(answer if isinstance(answer, dict) else {"erased": row_id})
+
+
+@records.command()
+@options.folder
+def imports(folder: Path) -> None:
+    """List imports and how they stand."""
+    found = list(options.connect(folder).pages("/v1/imports"))
+    names = ("import_id", "import_target", "status", "result", "registered_at")
+    show_table("Imports", names, ([i.get(name) for name in names] for i in found))
+
+
+def _send(
+    connection: Connection, target: str, file: Path, operation: str, encoding: str
+) -> dict[str, Any]:
+    size = file.stat().st_size
+    with file.open("rb") as handle:
+        digest = "sha256:" + hashlib.file_digest(handle, "sha256").hexdigest()
+    state: dict[str, Any] = connection.post(
+        "/v1/imports",
+        {
+            "import_target": target,
+            "file_size": size,
+            "file_digest": digest,
+            "file_timestamp": dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC),
+            "operation": operation,
+            "encoding": encoding,
+        },
+    )
+    with file.open("rb") as handle, progress("sending", size) as advance:
+        start = int(state["received"])
+        handle.seek(start)
+        advance(start)
+        while chunk := handle.read(MAX_BODY):
+            path = f"/v1/imports/{state['import_id']}/content"
+            state = connection.post_bytes(path, chunk, "application/octet-stream", offset=start)
+            start += len(chunk)
+            advance(len(chunk))
+    return state
+
+
+def _work(connection: Connection, state: dict[str, Any]) -> dict[str, Any]:
+    with progress("importing", None) as advance:
+        while state["status"] in UNFINISHED:
+            state = connection.post(f"/v1/imports/{state['import_id']}/work", {})
+            advance(1)
+    return state

@@ -1,0 +1,149 @@
+"""What can be wrong with an installation, and what to do: the checks of `sekisho doctor`."""
+
+import datetime as dt
+import shutil
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+import msgspec
+from cryptography import x509
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.errors import ContractError
+from contracts.sandbox import runtime
+from contracts.sandbox.pool import jail_report
+from governance.assembly.keys import open_keys
+from governance.client.folder import MemberFolder
+from governance.errors import GovernanceError
+from governance.identity.profile import renewal_due
+from governance.settings import Settings
+from governance.upgrading import current_revision, newest_revision
+from ledger.database import connect, reading
+from ledger.errors import LedgerError
+from ledger.log.store import last_checkpoint, log_size
+
+MAX_SKEW = 30.0
+"""Seconds by which two clocks may differ before statements are refused."""
+
+MIN_FREE = 1 << 30
+"""Bytes of disk that should be free."""
+
+MIN_PYTHON = (3, 11)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check: whether it holds, what was seen, and what to do where it does not."""
+
+    check: str
+    good: bool
+    seen: str
+    advice: str = ""
+
+
+def examine_server(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found on the machine of a server: storage, keys, database, log, sandbox."""
+    yield _python()
+    yield _storage(settings.data_dir)
+    yield _attempt("keys", lambda: _keys(settings), "restore the master key from its backup")
+    yield _attempt("database", lambda: _database(settings), "start it, and check database_url")
+    yield _attempt("log", lambda: _log(settings), "see docs/operations/backup.md")
+    yield from _sandbox()
+
+
+def examine_folder(folder: MemberFolder, at: dt.datetime) -> Iterator[Finding]:
+    """Yield what is found in a member's folder: key, certificate, server, clock."""
+    yield _python()
+    yield _storage(folder.path)
+    yield _attempt("node key", lambda: folder.key_id[:16] + "…", "see SEKISHO_PASSPHRASE")
+    yield _certificate(folder, at)
+    yield from _server(folder, at)
+
+
+def _python() -> Finding:
+    good = sys.version_info[:2] >= MIN_PYTHON
+    return Finding("python", good, sys.version.split()[0], "" if good else "install 3.11 or later")
+
+
+def _storage(path: Path) -> Finding:
+    place = path if path.exists() else Path()
+    free = shutil.disk_usage(place).free
+    seen = f"{free / (1 << 30):.1f} GiB free at {place}"
+    good = free >= MIN_FREE
+    return Finding("storage", good, seen, "" if good else "make room: commits stop when it is full")
+
+
+def _attempt(check: str, look: Callable[[], str], advice: str) -> Finding:
+    try:
+        return Finding(check, True, look())
+    except (GovernanceError, LedgerError, ContractError, SQLAlchemyError, OSError) as error:
+        return Finding(check, False, f"{type(error).__name__}: {error}", advice)
+
+
+def _keys(settings: Settings) -> str:
+    keys = open_keys(settings)
+    return f"{len(keys.files.names())} sealed keys open"
+
+
+def _database(settings: Settings) -> str:
+    engine = connect(settings.database)
+    try:
+        here, newest = current_revision(engine), newest_revision()
+        if here != newest:
+            raise LedgerError(f"schema {here}, this version has {newest}; start the server once")
+        return f"{engine.dialect.name}, schema {here}"
+    finally:
+        engine.dispose()
+
+
+def _log(settings: Settings) -> str:
+    engine = connect(settings.database)
+    try:
+        with reading(engine) as session:
+            size, checkpoint = log_size(session), last_checkpoint(session)
+        signed = 0 if checkpoint is None else checkpoint.size
+        return f"{size:,} entries, {signed:,} under a checkpoint"
+    finally:
+        engine.dispose()
+
+
+def _sandbox() -> Iterator[Finding]:
+    found = _attempt("sandbox", lambda: runtime.obtain().id[:23] + "…", "see docs/contracts")
+    yield found
+    if not found.good:
+        return
+    for layer in jail_report(runtime.obtain()):
+        advice = "" if layer.holds else "contracts still run in WebAssembly; this is a second wall"
+        yield Finding(f"jail: {layer.name}", layer.holds, layer.detail, advice)
+
+
+def _certificate(folder: MemberFolder, at: dt.datetime) -> Finding:
+    chain = folder.certificate
+    if chain is None:
+        return Finding("certificate", False, "none yet", "run `sekisho member status`")
+    own = x509.load_pem_x509_certificate(chain.encode())
+    until = f"until {own.not_valid_after_utc:%Y-%m-%d %H:%M}Z"
+    if at >= own.not_valid_after_utc:
+        return Finding("certificate", False, f"expired, {until}", "run `sekisho member recover`")
+    if at >= renewal_due(own.not_valid_before_utc, own.not_valid_after_utc):
+        return Finding("certificate", False, f"due, {until}", "run `sekisho member renew`")
+    return Finding("certificate", True, until)
+
+
+def _server(folder: MemberFolder, at: dt.datetime) -> Iterator[Finding]:
+    url = folder.member.server
+    try:
+        answer = httpx.get(f"{url}/health/ready", timeout=5.0)
+    except (httpx.TransportError, ssl.SSLError) as error:
+        yield Finding("server", False, f"{url}: {error}", "is it started, and the URL right?")
+        return
+    good = answer.status_code == httpx.codes.OK
+    yield Finding("server", good, f"{url}: {answer.text[:100]}", "" if good else "ask its operator")
+    if "date" in answer.headers:
+        skew = abs((parsedate_to_datetime(answer.headers["date"]) - at).total_seconds())
+        good = skew <= MAX_SKEW
+        advice = "" if good else "set the clock (NTP): statements from another time are refused"
+        yield Finding("clock", good, f"{skew:.0f} s from the server's", advice)
