@@ -20,6 +20,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         contract.DigestMismatch,
         contract.EvidenceInvalid,
         contract.PackageInvalid,
+        contract.PageInvalid,
         contract.SubmissionMismatch,
         governance.AuthorMismatch,
         governance.CertificateRequestRefused,
