@@ -12,6 +12,7 @@ one. So no serial number is signed twice and one approval never has two good cer
 
 import datetime as dt
 import hashlib
+import time
 from dataclasses import dataclass
 
 import msgspec
@@ -42,6 +43,11 @@ from ledger.keys import key_id, load_public_key
 
 SIGNING_LEASE = dt.timedelta(seconds=60)
 """How long a reservation is left to the process that made it before it counts as abandoned."""
+
+PATIENCE_SECONDS = 5.0
+"""How long a request waits for a certificate that another thread or process is signing."""
+
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -102,19 +108,43 @@ def approve(
 def issue(engine: Engine, authority: Authority, issuance: int, at: dt.datetime) -> bytes:
     """Return the DER certificate of an approved issuance: reserve, sign, store.
 
+    If another thread or process is at it already, wait for its result.
+
     Raises:
-        IssuanceRefused: it is not approved (any more), or the member is suspended.
+        IssuanceRefused: it was refused or cancelled, the member is suspended, or whoever reserved
+            it does not finish (`resume` will).
         CertificateUnsound: lint found faults; the issuance is closed as refused.
     """
+    stored = _result_of_another(engine, issuance)
+    if stored is not None:
+        return stored
     with writing(engine) as session:
         problem = _reserve(session, authority, issuance, at)
     if problem is not None:
+        stored = _result_of_another(engine, issuance)
+        if stored is not None:
+            return stored
         raise problem
     with reading(engine) as session:
         row = _issuance(session, issuance)
         certificate = _sign(session, authority, row)
     with writing(engine) as session:
         return _store(session, authority, issuance, certificate, at)
+
+
+def _result_of_another(engine: Engine, issuance: int) -> bytes | None:
+    """Return the certificate if it is stored, waiting while somebody is signing it."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with reading(engine) as session:
+            row = _issuance(session, issuance)
+            if row.state == "stored":
+                return store.certificate_of(session, issuance).der
+        if row.state != "reserved":
+            return None
+        if time.monotonic() >= give_up:
+            raise IssuanceRefused(f"issuance {issuance} is being signed elsewhere; ask again")
+        time.sleep(POLL_SECONDS)
 
 
 def issue_approved(engine: Engine, authority: Authority, at: dt.datetime) -> list[bytes]:

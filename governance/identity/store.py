@@ -64,6 +64,12 @@ def certificate(session: Session, serial: str) -> CertificateRow | None:
     return session.get(CertificateRow, serial)
 
 
+def certificate_of(session: Session, issuance: int) -> CertificateRow:
+    """Return the certificate of an issuance that is stored."""
+    query = sa.select(CertificateRow).where(CertificateRow.issuance_id == issuance)
+    return session.scalars(query).one()
+
+
 def certificate_by_thumbprint(session: Session, thumbprint: bytes) -> CertificateRow | None:
     """Return the certificate whose DER has this SHA-256."""
     return session.scalars(

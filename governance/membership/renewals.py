@@ -21,7 +21,7 @@ from governance.errors import (
 from governance.identity import revocation
 from governance.identity import store as identity
 from governance.identity.authority import Authority, approve
-from governance.identity.profile import renewal_due
+from governance.identity.profile import CertificateKind, renewal_due
 from governance.identity.requests import request_key
 from governance.identity.revocation import Reason
 from governance.identity.tables import CertificateRow
@@ -32,7 +32,7 @@ from governance.membership.admission import (
     order_certificate,
     order_for,
 )
-from governance.membership.members import Membership, NodeKind, Standing, State
+from governance.membership.members import Membership, Node, NodeKind, Standing, State
 from governance.membership.statements import (
     RECOVERY,
     RENEWAL,
@@ -217,6 +217,31 @@ def enrol_hosted_node(
     store.keep_hosted_key(session, membership, node.name, name)
     issuance = approve(session, order_for(authority, membership, node, public_bytes(key)), at)
     return name, issuance
+
+
+def renew_hosted(session: Session, authority: Authority, at: dt.datetime) -> list[int]:
+    """Approve the next certificates of hosted nodes and of the service key that are due.
+
+    Called now and then by the service itself; returns the ids of the issuances.
+    """
+    approved = []
+    for expiry in expiring(session, at):
+        membership = store.member(session, expiry.member_id)
+        if store.member_standing(session, expiry.member_id) is not Standing.ACTIVE:
+            continue
+        if identity.open_issuances(session, expiry.member_id):
+            continue  # one at a time: the last look's are not done yet
+        if expiry.node == SERVICE_NODE and expiry.member_id == authority.herald.member_id:
+            spki = public_bytes(authority.herald.signer.public_key())
+            node, kind = Node(SERVICE_NODE, NodeKind.API_CLIENT), CertificateKind.SERVICE
+            order = order_for(authority, membership, node, spki, kind)
+            approved.append(approve(session, order, at))
+        elif store.hosted_key(session, membership, expiry.node) is not None:
+            hosted = next(node for node in membership.nodes if node.name == expiry.node)
+            key = authority.node_keys.public_key(hosted_key_name(expiry.member_id, expiry.node))
+            order = order_for(authority, membership, hosted, public_bytes(key))
+            approved.append(approve(session, order, at))
+    return approved
 
 
 def hosted_key_name(member_id: str, node: str) -> str:

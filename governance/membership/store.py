@@ -162,6 +162,18 @@ def keep_hosted_key(session: Session, membership: Membership, node: str, name: s
     )
 
 
+def hosted_key(session: Session, membership: Membership, node: str) -> str | None:
+    """Return the name of a hosted node's key, or None if the node is not hosted here."""
+    return session.scalars(
+        sa.select(NodeRow.hosted_key).where(
+            NodeRow.member_id == membership.member_id,
+            NodeRow.number == membership.number,
+            NodeRow.name == node,
+            NodeRow.removed_at.is_(None),
+        )
+    ).first()
+
+
 def sponsored_by(session: Session, sponsor_id: str) -> list[str]:
     """Return the members that act through `sponsor_id`, sorted."""
     rows = session.scalars(

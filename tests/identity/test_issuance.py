@@ -1,6 +1,7 @@
 """Issuance: what a certificate says, and that a crash at any point issues exactly one."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -166,9 +167,25 @@ class TestCrash:
 
 class TestRefusal:
     def test_an_issuance_is_served_once(self, consortium: Consortium, issuance: int) -> None:
-        issue(consortium.engine, consortium.authority, issuance, consortium.at)
-        with pytest.raises(IssuanceRefused, match="stored, not approved"):
-            issue(consortium.engine, consortium.authority, issuance, consortium.at)
+        first = issue(consortium.engine, consortium.authority, issuance, consortium.at)
+        assert issue(consortium.engine, consortium.authority, issuance, consortium.at) == first
+        assert counts(consortium) == (1, [])
+
+    def test_threads_that_race_get_one_certificate(
+        self, consortium: Consortium, issuance: int
+    ) -> None:
+        """A route and the background both find it approved."""
+        with ThreadPoolExecutor(4) as pool:
+            found = list(
+                pool.map(
+                    lambda _: issue(
+                        consortium.engine, consortium.authority, issuance, consortium.at
+                    ),
+                    range(4),
+                )
+            )
+        assert len(set(found)) == 1
+        assert counts(consortium) == (1, [])
 
     def test_lint_faults_stop_before_the_key_is_touched(self, consortium: Consortium) -> None:
         with writing(consortium.engine) as session:

@@ -11,7 +11,7 @@ from governance.errors import (
     RecoveryRefused,
     TransitionRefused,
 )
-from governance.identity.authority import issue
+from governance.identity.authority import issue, issue_approved
 from governance.membership import changes, renewals, store
 from governance.membership.members import NodeKind, Role, Standing
 from governance.membership.statements import (
@@ -310,6 +310,21 @@ class TestNodes:
         with reading(consortium.engine) as session:
             found = store.certified_key(session, key_id(public), consortium.at)
         assert (found.member_id, found.node) == ("trust-a", "hosted")
+
+    def test_hosted_nodes_and_the_service_key_are_renewed_here(
+        self, consortium: Consortium
+    ) -> None:
+        self.test_a_hosted_node_gets_its_key_here(consortium)
+        authority, engine = consortium.authority, consortium.engine
+        consortium.at += 21 * DAYS
+        with writing(engine) as session:
+            approved = renewals.renew_hosted(session, authority, consortium.at)
+        assert len(approved) == 2
+        issue_approved(engine, authority, consortium.at)
+        with writing(engine) as session:
+            assert renewals.renew_hosted(session, authority, consortium.at) == []
+            due = {(one.member_id, one.node) for one in renewals.expiring(session, consortium.at)}
+        assert due == {("platform", "node-1"), ("trust-a", "node-1")}  # those renew themselves
 
     @staticmethod
     def remove(consortium: Consortium, key: PrivateKey, name: str) -> None:
