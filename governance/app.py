@@ -25,6 +25,7 @@ from governance.assembly.services import utc_now
 from governance.audit import Anchors
 from governance.decisions.routes import ROUTES as DECISION_ROUTES
 from governance.identity.routes import ROUTES as IDENTITY_ROUTES
+from governance.incidents.routes import ROUTES as INCIDENT_ROUTES
 from governance.membership.routes import ROUTES as MEMBERSHIP_ROUTES
 from governance.observation import configure_logging
 from governance.policy.routes import ROUTES as POLICY_ROUTES
@@ -57,6 +58,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *MEMBERSHIP_ROUTES,
     *IDENTITY_ROUTES,
     *DECISION_ROUTES,
+    *INCIDENT_ROUTES,
     *POLICY_ROUTES,
     *CONTRACT_ROUTES,
     *LEDGER_ROUTES,
@@ -121,6 +123,7 @@ def _dependencies(network: Network, background: Background) -> dict[str, Provide
         "contracts": network.contracts,
         "database": network.database,
         "decisions": network.governance.decisions,
+        "incidents": network.governance.incidents,
         "ledger": network.ledger,
         "membership": network.membership,
         "readiness": background.states,
