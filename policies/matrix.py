@@ -75,19 +75,3 @@ def matrix_html(rules: CompiledRules) -> str:
         f"<table>\n<caption>{html.escape(rules.digest)}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</body></html>\n"
     )
-
-
-def matrix_grid(rules: CompiledRules, resource: str) -> tuple[tuple[str, ...], ...]:
-    """Return one resource's `read` as a grid: a row for each arm and field, a column for each role.
-
-    The first row holds the titles; an empty cell is denied.
-    """
-    roles = sorted(rules.rule_set.vocabulary.roles)
-    cells = {
-        (place.arm, place.field, place.role): effect
-        for place, effect in visible_cells(rules).items()
-        if place.action == f"{resource}:read"
-    }
-    places = dict.fromkeys((arm, field) for arm, field, _ in cells)
-    lines = ((a, f, *(cells.get((a, f, role), "") for role in roles)) for a, f in places)
-    return (("arm", "field", *roles), *lines)

@@ -7,14 +7,14 @@ import click
 import msgspec
 
 from governance.cli import options
-from governance.cli.output import UNVERIFIED, console, show_fields, show_json, show_table
+from governance.cli.output import UNVERIFIED, console, show_fields, show_json
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules, compile_rules
 from policies.engine import parse_rule_set, shipped_text
 from policies.errors import Fault, RulesMalformed
 from policies.explanation import explain
-from policies.matrix import COLUMNS, make_matrix, matrix_csv, matrix_grid, matrix_html
+from policies.matrix import make_matrix, matrix_csv, matrix_html
 from policies.resources import ROLES, VOCABULARY
 from policies.responsibility import matrix_markdown, shipped_matrix
 from policies.review import RuleReview, review_rules
@@ -38,27 +38,28 @@ def policy() -> None:
 @rules_option
 @click.option("--csv", "form", flag_value="csv", help="Print CSV, as the golden file keeps it.")
 @click.option("--html", "form", flag_value="html", help="Print a page.")
-@click.option("--resource", type=click.Choice(sorted(VOCABULARY.resources)), help="One grid.")
+@click.option("--resource", type=click.Choice(sorted(VOCABULARY.resources)), help="This only.")
 def matrix(rules_file: Path | None, form: str | None, resource: str | None) -> None:
     """Print what the rules come to: action, arm, fields, effect, roles."""
     rules = read_rules(rules_file)
-    if resource is not None:
-        head, *lines = matrix_grid(rules, resource)
-        show_table(f"{resource}:read under {rules.digest}", head, lines)
-    elif form == "csv":
+    if form == "csv":
         click.echo(matrix_csv(rules), nl=False)
     elif form == "html":
         click.echo(matrix_html(rules), nl=False)
     else:
-        show_table(rules.digest, COLUMNS, (line.cells() for line in make_matrix(rules)))
+        console.print(rules.digest)
+        for line in make_matrix(rules):
+            if resource in {None, line.action.partition(":")[0]}:
+                console.print(f"[bold]{line.action}[/bold] {line.arm}: {line.effect}")
+                console.print(f"  {', '.join(line.fields)}", markup=False)
+                console.print(f"  for {', '.join(line.roles)}", markup=False)
 
 
 @policy.command()
 @click.argument("proposed", type=text_file)
 @rules_option
 @options.as_json
-@click.pass_context
-def check(ctx: click.Context, proposed: Path, rules_file: Path | None, as_json: bool) -> None:
+def check(proposed: Path, rules_file: Path | None, as_json: bool) -> None:
     """Review the rule set in PROPOSED: faults, what it reveals and hides, proofs, responsibility.
 
     Exits with 4 when it could not be adopted.
@@ -69,7 +70,7 @@ def check(ctx: click.Context, proposed: Path, rules_file: Path | None, as_json: 
     else:
         _show_review(review)
     if review.faults:
-        ctx.exit(UNVERIFIED)
+        raise SystemExit(UNVERIFIED)
 
 
 @policy.command("explain")

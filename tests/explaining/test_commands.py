@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from governance.cli.output import console
+from governance.cli import main
 from governance.cli.policy import policy
 from policies.compilation import compile_rules
 from policies.engine import parse_rule_set, shipped_text
@@ -27,15 +27,15 @@ def peeking(tmp_path: Path) -> Path:
     return file
 
 
-def test_the_matrix_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "_width", 300)
+def test_the_matrix_in_every_form() -> None:
     assert run("matrix", "--csv").output == matrix_csv(
         compile_rules(parse_rule_set(shipped_text()))
     )
     assert run("matrix", "--html").output.startswith("<!doctype html>")
     assert "uniqueness_only" in run("matrix").output
-    grid = run("matrix", "--resource", "transfer").output
-    assert "pseudonym" in grid
+    one = run("matrix", "--resource", "transfer").output
+    assert "transfer:read managed_customers.from: pseudonym\n  to_investor_id\n" in one
+    assert "uniqueness_only" not in one
 
 
 def test_a_check_that_refuses_exits_with_4(peeking: Path) -> None:
@@ -46,6 +46,13 @@ def test_a_check_that_refuses_exits_with_4(peeking: Path) -> None:
     assert "responsibility: auditor transfer:read" in done.output
     review = json.loads(run("check", str(peeking), "--json").output)
     assert not all(not proof["counterexamples"] for proof in review["proofs"])
+
+
+def test_the_whole_command_exits_with_4_too(peeking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["sekisho", "policy", "check", str(peeking)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 4
 
 
 def test_a_check_of_what_is_in_force_passes(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from policies.cells import visible_cells
 from policies.compilation import CompiledRules, compile_rules
 from policies.engine import parse_rule_set, shipped_text
-from policies.matrix import make_matrix, matrix_csv, matrix_grid, matrix_html
-from policies.resources import ROLES, VOCABULARY
+from policies.matrix import make_matrix, matrix_csv, matrix_html
+from policies.resources import VOCABULARY
 
 GOLDEN = Path(__file__).parent / "golden_matrix.csv"
 
@@ -55,15 +55,6 @@ def test_the_matrix_agrees_with_the_report_on_transfers(rules: CompiledRules) ->
         ("entrusted_securities_firm", "own_customers"),
         ("intermediary", "own_customers"),
     }
-
-
-def test_the_grid_has_a_column_for_each_role(rules: CompiledRules) -> None:
-    head, *lines = matrix_grid(rules, "transfer")
-    assert head == ("arm", "field", *sorted(ROLES))
-    found = {(line[0], line[1]): dict(zip(head[2:], line[2:], strict=True)) for line in lines}
-    cell = found["managed_customers.from", "to_investor_id"]
-    assert cell["custodian"] == "pseudonym"
-    assert cell["registrar"] == cell["auditor"] == ""
 
 
 def test_the_page_shows_the_digest_and_every_line(rules: CompiledRules) -> None:

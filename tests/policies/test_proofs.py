@@ -32,6 +32,14 @@ def test_the_shipped_rules_pass_every_statement() -> None:
             {"quantity", "transactions", "auditor"},
         ),
         (
+            "p, role:auditor, transfer, read, own_register, quantity, pseudonym",
+            {"quantity", "transactions", "auditor"},
+        ),
+        (
+            "p, role:auditor, transfer, read, own_register, quantity, hidden",
+            {"transactions", "auditor"},
+        ),
+        (
             "p, role:fundraiser, transfer, read, own_customers.to, trade_id, clear",
             {"transactions", "api-partners"},
         ),
