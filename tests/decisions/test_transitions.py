@@ -43,7 +43,7 @@ from governance.decisions.statements import (
     MemberLeft,
 )
 from governance.decisions.transitions import apply, validate
-from governance.decisions.voting import Status, decide
+from governance.decisions.voting import Status, decidable, decide
 from governance.errors import FactRefused, NetworkUnfounded
 from ledger.hashing import content_digest
 from tests.decisions.states import (
@@ -351,6 +351,29 @@ def test_carried_by_the_vote_that_filled_the_last_seat():
     )
     outcome = decide(state, action, ballots, AT)
     assert outcome.carried_at == AT + dt.timedelta(minutes=7)
+
+
+def test_vote_in_a_role_that_is_gone_is_dropped_though_another_role_has_the_seat():
+    both = network(*TRUSTS, member("many", "custodian", "registrar"))
+    action = proposal(Suspend(member_id="trust-b", reason="x"))
+    cast = (ballot(both, "many", "custodian"),)
+    assert decide(both, action, cast, AT).dropped == ()
+    after = apply(both, RemoveRole(member_id="many", role="custodian"), AT)
+    (dropped,) = decide(after, action, cast, AT).dropped
+    assert dropped.reason == "many no longer holds custodian"
+
+
+def test_what_nobody_but_its_owner_could_approve_is_not_decidable():
+    alone = msgspec.structs.replace(NETWORK, members={})
+    owner = member("platform", "platform_administrator", "registrar")
+    state = with_contracts(
+        msgspec.structs.replace(alone, members={"platform": owner}), contract(owner="platform")
+    )
+    assert not decidable(state, ApproveContract(**NAMED), AT)
+    helped = msgspec.structs.replace(
+        state, members={**state.members, "c": member("c", "custodian")}
+    )
+    assert decidable(helped, ApproveContract(**NAMED), AT)
 
 
 BAD_GENESES = {
