@@ -15,7 +15,7 @@ from ledger.errors import ImportRefused
 from ledger.records import spool
 from ledger.records.csvlines import Row, read_rows
 from ledger.records.directory import Directory
-from ledger.records.imports import ImportState, Status, finish, open_import, state_of
+from ledger.records.imports import ImportState, Status, allow_target, finish, open_import, state_of
 from ledger.records.intake import Line, Problem, Target, intake_for, read_header
 from ledger.records.keeping import Clerk
 from ledger.records.tables import ImportFileRow
@@ -39,6 +39,7 @@ def work(
         ImportRefused: not all bytes are here.
     """
     row = open_import(session, clerk, import_id)
+    allow_target(clerk, Target(row.import_target))
     match Status(row.status):
         case Status.RECEIVING:
             raise ImportRefused(f"{row.received} of {row.file_size} bytes are here; send the rest")

@@ -117,6 +117,7 @@ def begin(session: Session, clerk: Clerk, request: ImportRequest) -> ImportState
         ImportRefused: an encoding or operation that there is not, or a target not for this actor.
     """
     clerk.rules.decide(clerk.actor, Action.IMPORT_RUN)
+    allow_target(clerk, request.import_target)
     receiver = _receiver(clerk, request)
     row = session.scalar(
         sa.select(ImportFileRow).where(
@@ -225,6 +226,21 @@ def report(session: Session, clerk: Clerk, import_id: str) -> tuple[Fault, ...]:
     query = sa.select(ImportProblemRow).where(ImportProblemRow.import_id == import_id)
     rows = session.scalars(query.order_by(ImportProblemRow.line, ImportProblemRow.number))
     return tuple(Fault(row.field, row.message, row.line) for row in rows)
+
+
+def allow_target(clerk: Clerk, target: Target) -> None:
+    """Return if the actor may also do one by one what an import of `target` does.
+
+    Raises:
+        Denied: it may not keep investors, or neither send nor execute instructions.
+    """
+    match target:
+        case Target.INVESTOR | Target.REGISTRATION:
+            needed = Action.INVESTOR_WRITE
+        case Target.INSTRUCTION:
+            sends = clerk.actor.sponsor_id is not None
+            needed = Action.INSTRUCTION_SUBMIT if sends else Action.INSTRUCTION_EXECUTE
+    clerk.rules.decide(clerk.actor, needed)
 
 
 def _receiver(clerk: Clerk, request: ImportRequest) -> str:

@@ -269,6 +269,16 @@ def test_another_company_has_no_part_in_an_import(engine: Engine, clerk: Clerks)
             imports.begin(session, clerk("fund-a"), request(b"x"))
 
 
+def test_an_import_does_no_more_than_its_lines_one_by_one(engine: Engine, clerk: Clerks):
+    """A registrar keeps investors, but neither sends nor executes instructions."""
+    with writing(engine) as session:
+        assert imports.begin(session, clerk("trust-a"), request(b"x")).status == "receiving"
+        with pytest.raises(Denied):
+            imports.begin(session, clerk("trust-a"), request(b"x", target=Target.INSTRUCTION))
+        for member in ("entrusted-a", "direct-a"):
+            imports.begin(session, clerk(member), request(b"x", target=Target.INSTRUCTION))
+
+
 def test_a_cancelled_import_writes_nothing_and_may_start_anew(engine: Engine, clerk: Clerks):
     mine = clerk("custody-a")
     one = upload(engine, mine, PEOPLE.encode())
