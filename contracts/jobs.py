@@ -18,7 +18,14 @@ from sqlalchemy.orm import Session
 
 from contracts import deployment, store
 from contracts.errors import ContractError, RuntimeUnknown
-from contracts.evidence import Attestation, Conditions, GateStatement, attest, tool_versions
+from contracts.evidence import (
+    Attestation,
+    Conditions,
+    GateStatement,
+    attest,
+    statement_in,
+    tool_versions,
+)
 from contracts.gates.requirements import RequirementTable, shipped_requirements
 from contracts.gates.subjects import Machines, NodeUnavailable, Recorded, Subject
 from contracts.gating import passed, run_gates
@@ -31,7 +38,6 @@ from ledger.database import reading, writing
 from ledger.hashing import tagged_hash
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.tiles import MAX_ENTRY
-from ledger.statements import read_envelope
 
 Clock = Callable[[], dt.datetime]
 
@@ -216,8 +222,7 @@ def _known(engine: Engine, digest: str, conditions: Conditions) -> dict[str, Gat
         rows = store.latest_evidence(session, digest)
     known = {}
     for gate, row in rows.items():
-        payload = read_envelope(row.envelope).payload_bytes()
-        statement = msgspec.json.decode(payload, type=GateStatement)
+        statement = statement_in(row.envelope)
         made = statement.predicate
         same = all(
             getattr(made, field) == getattr(conditions, field)

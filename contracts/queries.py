@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from contracts import store
 from contracts.errors import PageInvalid
+from contracts.evidence import statement_in
 from contracts.in_force import active_version, life_at
 from contracts.lifecycle import State
 from contracts.tables import VersionRow
@@ -74,10 +75,11 @@ class LifeEvent(msgspec.Struct, frozen=True):
 
 
 class GateView(msgspec.Struct, frozen=True):
-    """One attestation, with the envelope that proves it."""
+    """One attestation, with the envelope that proves it; `summary` is its one sentence."""
 
     gate: str
     passed: bool
+    summary: str
     payload_digest: str
     at: dt.datetime
     envelope: msgspec.Raw
@@ -175,7 +177,14 @@ def evidence(
     rules.decide(actor, Action.CONTRACT_READ)
     row = store.version_row(session, name, version)
     return tuple(
-        GateView(each.gate, each.passed, each.payload_digest, each.at, msgspec.Raw(each.envelope))
+        GateView(
+            gate=each.gate,
+            passed=each.passed,
+            summary=statement_in(each.envelope).predicate.summary,
+            payload_digest=each.payload_digest,
+            at=each.at,
+            envelope=msgspec.Raw(each.envelope),
+        )
         for each in store.evidence_rows(session, row.digest)
     )
 
