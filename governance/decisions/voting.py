@@ -8,6 +8,7 @@ roles of one seat, the rejection holds.
 """
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
@@ -208,7 +209,7 @@ def _sift(
 
 
 def _voices(ballots: Iterable[Ballot]) -> _Voices:
-    ballots = list(ballots)
+    ballots = tuple(ballots)
     return _Voices(
         frozenset((b.member_id, b.role) for b in ballots if b.approve),
         frozenset((b.member_id, b.role) for b in ballots if not b.approve),
@@ -357,12 +358,21 @@ def _filled(tallies: Sequence[SeatTally]) -> bool:
 def _carried_at(
     state: NetworkState, proposal: OpenProposal, kept: Sequence[Ballot], at: dt.datetime
 ) -> dt.datetime | None:
-    """Return when the vote that filled the last seat came, judged on the network of `at`."""
-    for count in range(1, len(kept) + 1):
-        voices = _voices(kept[:count])
-        if _filled(_tally_all(state, proposal.actions, voices, at)):
-            return kept[count - 1].received_at
-    return None
+    """Return when the approval that filled the last seat came, judged on the network of `at`.
+
+    More approvals never empty a seat: the number that suffices is found by halving.
+    """
+    approvals = [ballot for ballot in kept if ballot.approve]
+    rejections = [ballot for ballot in kept if not ballot.approve]
+
+    def suffice(count: int) -> bool:
+        voices = _voices([*approvals[:count], *rejections])
+        return _filled(_tally_all(state, proposal.actions, voices, at))
+
+    if not suffice(len(approvals)):
+        return None
+    count = bisect_left(range(len(approvals) + 1), True, key=suffice)
+    return approvals[max(0, count - 1)].received_at
 
 
 def _rejection(
