@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 
 from governance.identity.announcements import Herald
 from governance.identity.authority import Authority, issue_approved
-from governance.identity.foundation import RootKey, create_authority
+from governance.identity.foundation import RootKey, create_authority, trust_anchor
 from governance.identity.keystores import KeyStore, SealedKeyStore
 from governance.identity.sealing import SecretMasterKey
 from governance.identity.tables import IssuanceRow
@@ -155,6 +155,10 @@ class Consortium:
         with reading(self.engine) as session:
             found = store.certified_key(session, key_id(key.public_key()), at or self.at)
         return found.member_id if found else None
+
+    def root_certificate(self) -> x509.Certificate:
+        with reading(self.engine) as session:
+            return trust_anchor(session).certificate
 
     def issuance_states(self) -> Sequence[str]:
         with reading(self.engine) as session:
