@@ -30,6 +30,9 @@ STAMP: dict[str, Any] = {"sekisho_ledger": True}
 MAX_PAGE = 500
 """Rows in the longest page."""
 
+MAX_STATEMENTS = 4_096
+"""Statements kept compiled: views times decisions times filters in use are far fewer."""
+
 
 class Seen(msgspec.Struct, frozen=True):
     """One row as a viewer sees it.
@@ -59,6 +62,17 @@ class Viewer(msgspec.Struct, frozen=True):
     decision: Decision
 
 
+class Shape(msgspec.Struct, frozen=True):
+    """What a page's statement depends on besides view and decision: filters, and a cursor."""
+
+    where: tuple[str, ...]
+    after: bool
+
+
+_Prepared = tuple[View, Decision, sa.Select[*tuple[Any, ...]]]
+"""The statement, with what its key points at, so that no id is used again."""
+
+
 class Gateway:
     """Reads ledger rows for members.
 
@@ -68,6 +82,7 @@ class Gateway:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
+        self._statements: dict[tuple[int, int, Shape], _Prepared] = {}
 
     def page(
         self,
@@ -94,10 +109,19 @@ class Gateway:
             CursorInvalid: the cursor was not given out for this list.
         """
         limit = max(1, min(limit, MAX_PAGE))
-        filters = _filters(view, viewer.decision, where or {})
+        values = _check_filters(view, viewer.decision, where or {})
         after = self._after(session, view, viewer, cursor)
-        query = compile_page(view, viewer, [*filters, *after], limit + 1)
-        found = session.execute(query, execution_options=STAMP).mappings().all()
+        connection = session.connection()
+        shape = Shape(tuple(values), after is not None)
+        query = self._prepared(view, viewer.decision, shape)
+        parameters = {
+            "viewer": viewer.member_id,
+            "row_limit": limit + 1,
+            **{f"where_{name}": value for name, value in values.items()},
+            **{f"after_{i}": part for i, part in enumerate(after or ())},
+        }
+        result = connection.execute(query, parameters, execution_options=STAMP)
+        found = result.mappings().all()
         rows = tuple(self._seen(view, viewer, row) for row in found[:limit])
         more = None
         if len(found) > limit:
@@ -121,24 +145,34 @@ class Gateway:
         """Return a cursor for a list that the use case orders by names that it shows."""
         return self._pseudonyms.cursor(viewer.member_id, resource, [name])
 
+    def _prepared(
+        self, view: View, decision: Decision, shape: Shape
+    ) -> sa.Select[*tuple[Any, ...]]:
+        """Return the page's statement, made once for each view, decision and shape."""
+        key = (id(view), id(decision), shape)
+        kept = self._statements.get(key)
+        if kept is None:
+            if len(self._statements) >= MAX_STATEMENTS:
+                self._statements.clear()
+            kept = self._statements[key] = (view, decision, compile_page(view, decision, shape))
+        return kept[2]
+
     def _after(
         self, session: Session, view: View, viewer: Viewer, cursor: str | None
-    ) -> list[sa.ColumnElement[bool]]:
+    ) -> tuple[Any, ...] | None:
+        """Return the key of the row that the cursor names."""
         if cursor is None:
-            return []
+            return None
         name = self._pseudonyms.open_cursor(viewer.member_id, view.resource, cursor)
-        key: Sequence[Any] = [_sqlish(part, c) for part, c in zip(name, view.names, strict=True)]
-        if view.names != view.key:
-            same = [c == part for c, part in zip(view.names, key, strict=True)]
-            query = sa.select(*view.key).select_from(view.source).where(*same)
-            found = session.execute(query, execution_options=STAMP).first()
-            if found is None:
-                raise CursorInvalid("the row that the cursor names is gone; begin again")
-            key = tuple(found)
-        left, right = sa.tuple_(*view.key), sa.tuple_(*(sa.literal(k) for k in key))
-        if len(view.key) == 1:
-            left, right = view.key[0], sa.literal(key[0])  # type: ignore[assignment] # one column
-        return [left < right if view.descending else left > right]
+        key = [_sqlish(part, column) for part, column in zip(name, view.names, strict=True)]
+        if view.names == view.key:
+            return tuple(key)
+        same = [column == part for column, part in zip(view.names, key, strict=True)]
+        query = sa.select(*view.key).select_from(view.source).where(*same)
+        found = session.execute(query, execution_options=STAMP).first()
+        if found is None:
+            raise CursorInvalid("the row that the cursor names is gone; begin again")
+        return tuple(found)
 
     def _seen(self, view: View, viewer: Viewer, row: Mapping[Any, Any]) -> Seen:
         fields: dict[str, Any] = {}
@@ -165,48 +199,67 @@ class Gateway:
 _EFFECTS = {2: Effect.CLEAR, 1: Effect.PSEUDONYM, 0: Effect.HIDDEN}
 
 
-def compile_page(
-    view: View, viewer: Viewer, conditions: Sequence[sa.ColumnElement[bool]], limit: int
-) -> sa.Select[*tuple[Any, ...]]:
-    """Return the statement of one page."""
+def compile_page(view: View, decision: Decision, shape: Shape) -> sa.Select[*tuple[Any, ...]]:
+    """Return the statement of a page; `viewer`, `row_limit`, filters and key are parameters."""
+    viewer: Any = sa.bindparam("viewer", type_=sa.String())
     admitted = [
-        (grant, [predicate(viewer.member_id) for predicate in view.arms.get(grant.arm, ())])
-        for grant in viewer.decision.grants
+        (grant, [predicate(viewer) for predicate in view.arms.get(grant.arm, ())])
+        for grant in decision.grants
     ]
     predicates = [predicate for _, arm in admitted for predicate in arm]
-    order = [column.desc() if view.descending else column.asc() for column in view.key]
-    shown = [column for name in view.fields for column in _shown(view, name, admitted)]
+    conditions = _conditions(view, shape)
     columns = [
-        *shown,
+        *(column for name in view.fields for column in _shown(view, name, admitted)),
         *(column.label(f"name_{i}") for i, column in enumerate(view.names)),
         *(column.label(f"extra_{name}") for name, column in view.extra.items()),
     ]
     if view.scope is not None:
         columns.append(view.scope.label("scope"))
-    query = sa.select(*columns).order_by(*order).limit(limit)
+    query = sa.select(*columns).limit(_LIMIT)
     if len(predicates) <= 1:
         only = predicates or [sa.false()]
-        return query.select_from(view.source).where(*only, *conditions)
-    united = _unite(view, predicates, conditions, order, limit)
-    same = [column == united.c[f"key_{i}"] for i, column in enumerate(view.key)]
-    return query.select_from(sa.join(view.source, united, sa.and_(*same)))
+        page = query.select_from(view.source).where(*only, *conditions)
+        return page.order_by(*_order(view, view.key))
+    united = _unite(view, predicates, conditions)
+    keys = [united.c[f"key_{i}"] for i in range(len(view.key))]
+    same = [column == key for column, key in zip(view.key, keys, strict=True)]
+    page = query.select_from(sa.join(united, view.source, sa.and_(*same)))
+    return page.order_by(*_order(view, keys))
+
+
+_LIMIT: sa.BindParameter[int] = sa.bindparam("row_limit", type_=sa.Integer())
+
+
+def _order(view: View, key: Sequence[Column]) -> list[sa.UnaryExpression[Any]]:
+    return [column.desc() if view.descending else column.asc() for column in key]
+
+
+def _conditions(view: View, shape: Shape) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [
+        view.fields[name] == sa.bindparam(f"where_{name}", type_=view.fields[name].type)
+        for name in shape.where
+    ]
+    if shape.after:
+        parts = [sa.bindparam(f"after_{i}", type_=c.type) for i, c in enumerate(view.key)]
+        left: Any = view.key[0] if len(parts) == 1 else sa.tuple_(*view.key)
+        right: Any = parts[0] if len(parts) == 1 else sa.tuple_(*parts)
+        conditions.append(left < right if view.descending else left > right)
+    return conditions
 
 
 def _unite(
     view: View,
     predicates: Sequence[sa.ColumnElement[bool]],
     conditions: Sequence[sa.ColumnElement[bool]],
-    order: Sequence[sa.UnaryExpression[Any]],
-    limit: int,
 ) -> sa.Subquery:
-    """Return the keys of the rows that any predicate admits, at most `limit` of each."""
+    """Return the keys of the rows that any predicate admits, at most a page of each."""
     keys = [column.label(f"key_{i}") for i, column in enumerate(view.key)]
     branches = [
         sa.select(*keys)
         .select_from(view.source)
         .where(predicate, *conditions)
-        .order_by(*order)
-        .limit(limit)
+        .order_by(*_order(view, view.key))
+        .limit(_LIMIT)
         .subquery()
         for predicate in predicates
     ]
@@ -239,15 +292,13 @@ def _shown(
     return value.label(f"field_{name}"), level.label(f"effect_{name}")
 
 
-def _filters(
-    view: View, decision: Decision, where: Mapping[str, Any]
-) -> list[sa.ColumnElement[bool]]:
+def _check_filters(view: View, decision: Decision, where: Mapping[str, Any]) -> dict[str, Any]:
     for name in where:
         if name not in decision.clear_fields or name not in view.fields:
             raise FieldNotComparable(
                 f"{view.resource} cannot be filtered by {name}: it is not clear in every row"
             )
-    return [view.fields[name] == value for name, value in where.items()]
+    return dict(sorted(where.items()))
 
 
 def _plain(value: Any) -> str | int:

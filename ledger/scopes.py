@@ -26,8 +26,8 @@ from ledger.tables import (
 )
 
 Column = sa.ColumnElement[Any]
-Predicate = Callable[[str], sa.ColumnElement[bool]]
-"""From the viewer's member id to what the arm admits."""
+Predicate = Callable[[Any], sa.ColumnElement[bool]]
+"""From the viewer's member id, or a parameter for it, to what the arm admits."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def _is(*columns: Any) -> tuple[Predicate, ...]:
     return tuple(lambda member, column=column: column == member for column in columns)
 
 
-def _everything(_member: str) -> sa.ColumnElement[bool]:
+def _everything(_member: Any) -> sa.ColumnElement[bool]:
     return sa.true()
 
 
@@ -275,7 +275,7 @@ CUSTODY = View(
 )
 
 
-def _holds_of(registrar: str) -> sa.ColumnElement[bool]:
+def _holds_of(registrar: Any) -> sa.ColumnElement[bool]:
     held = sa.select(_H.investor_id).where(
         _R.beneficial_right_id == _H.beneficial_right_id, _R.registrar == registrar
     )

@@ -1,0 +1,167 @@
+"""A page of 50 for each role as hidden rows grow, against hand-written SQL for the same rows.
+
+The hidden rows are transfers of other companies, written straight into the table; the visible ones
+are the same in every size. The largest size comes from `SEKISHO_BENCHMARK_ROWS` (default 10⁵).
+"""
+
+import datetime as dt
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from ledger import queries
+from ledger.database import reading, writing
+from ledger.gateway import STAMP, Gateway
+from ledger.pseudonyms import Pseudonyms
+from ledger.queries import Asked, Reader
+from ledger.store import write_rows
+from ledger.tables import TransferRow
+from policies.actors import Actor
+from policies.compilation import CompiledRules, compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from tests.benchmarks.submit import _postgresql, _sqlite
+
+LARGEST = int(os.environ.get("SEKISHO_BENCHMARK_ROWS", "100000"))
+SIZES = [size for size in (10**4, 10**5, 10**6, 10**7) if size <= LARGEST]
+VISIBLE = 200
+REPEATS = 60
+PAGE = 50
+VIEWERS = {
+    "trust-a": ("registrar", ("registrar",)),
+    "custody-a": ("custodian", ("from_custodian", "to_custodian")),
+    "entrusted-a": ("entrusted_securities_firm", ("from_holder", "to_holder")),
+}
+AT = dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
+
+
+def run() -> dict[str, Any]:
+    """Measure each role at each size on both databases."""
+    rows = []
+    for name, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
+        with opened() as (engine, _):
+            _write(engine, 1, VISIBLE, ("trust-a", "custody-a", "entrusted-a"))
+            last = VISIBLE
+            for size in SIZES:
+                _write(engine, last + 1, size - (last - VISIBLE), ("trust-x", "other", "others"))
+                last = VISIBLE + size
+                _analyse(engine)
+                rows += [_measure(name, engine, size, viewer) for viewer in VIEWERS]
+    worst = max(row["against_by_hand"] for row in rows)
+    growth = max(
+        _growth(rows, name, viewer) for name in ("sqlite", "postgresql") for viewer in VIEWERS
+    )
+    targets = [
+        {"target": "at most 1.5 x hand-written", "measured": worst, "met": worst <= 1.5},
+        {"target": "flat: at most 1.3 x from the least", "measured": growth, "met": growth <= 1.3},
+    ]
+    return {"rows": rows, "targets": targets}
+
+
+def _growth(rows: list[dict[str, Any]], database: str, viewer: str) -> float:
+    own = [r for r in rows if (r["database"], r["viewer"]) == (database, viewer)]
+    return round(own[-1]["gateway_ms"] / own[0]["gateway_ms"], 2)
+
+
+def _write(engine: Engine, first: int, count: int, parties: tuple[str, str, str]) -> None:
+    """Write `count` transfers; every tenth of the visible ones is between two own customers."""
+    registrar, custodian, holder = parties
+    for start in range(first, first + count, 20_000):
+        end = min(start + 20_000, first + count)
+        rows = [_row(i, registrar, custodian, holder) for i in range(start, end)]
+        with writing(engine) as session:
+            write_rows(session, TransferRow, rows)
+
+
+def _row(i: int, registrar: str, custodian: str, holder: str) -> dict[str, Any]:
+    both = i % 10 == 0
+    other = ("elsewhere", "elsewhere")
+    giver = (custodian, holder) if both or i % 2 else other
+    taker = (custodian, holder) if both or not i % 2 else other
+    return {
+        "row_id": i,
+        "transfer_txid": i.to_bytes(32, "big"),
+        "command_index": 0,
+        "trade_id": f"TRD{i}",
+        "token_txid": i.to_bytes(32, "big"),
+        "transfer_creator_id": custodian,
+        "beneficial_right_id": "BR001",
+        "from_investor_id": f"INV{i % 1000}",
+        "to_investor_id": f"INV{i % 999}",
+        "quantity": i,
+        "settlement_date": AT.date(),
+        "transfer_type": "transfer",
+        "cancels_trade_id": "",
+        "registered_at": AT,
+        "registered_by": custodian,
+        "terms": b"{}",
+        "cancels_row": None,
+        "registrar": registrar,
+        "from_custodian": giver[0],
+        "to_custodian": taker[0],
+        "from_holder": giver[1],
+        "to_holder": taker[1],
+        "fundraiser": "fund-a",
+        "asset_manager": "am-a",
+    }
+
+
+def _analyse(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def _measure(name: str, engine: Engine, size: int, viewer: str) -> dict[str, Any]:
+    role, columns = VIEWERS[viewer]
+    rules = compile_rules(parse_rule_set(shipped_text()))
+    with reading(engine) as session:
+        through, by_hand = [], []
+        gateway = _gateway(session, rules, Actor(viewer, frozenset({role})))
+        hand = _by_hand(session, viewer, columns)
+        if len(gateway()) != len(hand()):
+            raise ValueError(f"{viewer} does not get the same rows both ways")
+        for _ in range(REPEATS):
+            through.append(_time(gateway))
+            by_hand.append(_time(hand))
+    ours, bare = statistics.median(through), statistics.median(by_hand)
+    return {
+        "database": name,
+        "viewer": viewer,
+        "hidden_rows": size,
+        "gateway_ms": round(ours * 1000, 3),
+        "by_hand_ms": round(bare * 1000, 3),
+        "against_by_hand": round(ours / bare, 2),
+    }
+
+
+def _time(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _gateway(session: Session, rules: CompiledRules, actor: Actor) -> Callable[[], Any]:
+    reader = Reader(session, Gateway(Pseudonyms(b"s" * 32)), rules, actor)
+    return lambda: queries.list_transfers(reader, Asked({}, None, PAGE)).items
+
+
+def _by_hand(session: Session, viewer: str, columns: tuple[str, ...]) -> Callable[[], Any]:
+    """Return what a careful author would write: a UNION of indexed branches, no masks."""
+    branches = " UNION ".join(
+        f"SELECT * FROM (SELECT row_id FROM ledger_transfer WHERE {column} = :member"
+        f" ORDER BY row_id DESC LIMIT {PAGE}) AS {column}_rows"
+        for column in columns
+    )
+    fields = ", ".join(
+        c.name for c in TransferRow.__table__.c if c.name not in {"cancels_row", "command_index"}
+    )
+    statement = sa.text(
+        f"SELECT {fields} FROM ledger_transfer WHERE row_id IN (SELECT row_id FROM ({branches})"
+        f" AS united) ORDER BY row_id DESC LIMIT {PAGE}"
+    )
+    return lambda: session.execute(statement, {"member": viewer}, execution_options=STAMP).all()
