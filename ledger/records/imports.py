@@ -234,13 +234,17 @@ def allow_target(clerk: Clerk, target: Target) -> None:
     Raises:
         Denied: it may not keep investors, or neither send nor execute instructions.
     """
+    clerk.rules.decide(
+        clerk.actor, _single_action(target, sends=clerk.actor.sponsor_id is not None)
+    )
+
+
+def _single_action(target: Target, *, sends: bool) -> Action:
     match target:
         case Target.INVESTOR | Target.REGISTRATION:
-            needed = Action.INVESTOR_WRITE
+            return Action.INVESTOR_WRITE
         case Target.INSTRUCTION:
-            sends = clerk.actor.sponsor_id is not None
-            needed = Action.INSTRUCTION_SUBMIT if sends else Action.INSTRUCTION_EXECUTE
-    clerk.rules.decide(clerk.actor, needed)
+            return Action.INSTRUCTION_SUBMIT if sends else Action.INSTRUCTION_EXECUTE
 
 
 def _receiver(clerk: Clerk, request: ImportRequest) -> str:

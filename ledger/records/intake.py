@@ -4,6 +4,7 @@ An intake checks a batch of lines, and later writes it. Both ask the tables anew
 between check and writing is reported as a problem and not written.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
@@ -18,10 +19,13 @@ from ledger.records.dictionary import data_dictionary
 from ledger.records.directory import Directory
 from ledger.records.instructions import Instruction, Particulars, particulars, read_instruction
 from ledger.records.keeping import Clerk
-from ledger.records.schemas import UPPER_ID, Investor, read_record
+from ledger.records.schemas import Investor, read_record
 from ledger.records.screening import Screen
 from ledger.records.tables import ImportFileRow, RecordRow
 from ledger.records.tables_work import ImportKeyRow
+
+UPPER_ID = re.compile(r"[A-Z][A-Z0-9-]{1,63}")
+"""What an id of an investor or a trade looks like."""
 
 
 class Target(StrEnum):

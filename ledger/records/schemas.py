@@ -6,7 +6,6 @@ who sends them is refused.
 """
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -20,9 +19,6 @@ from policies.errors import Fault
 
 MAX_QUANTITY = 2**63 - 1
 """Units of the largest quantity: a signed 64-bit integer, as in the transaction format."""
-
-UPPER_ID = re.compile(r"[A-Z][A-Z0-9-]{1,63}")
-"""Ids of investors, rights and trades."""
 
 MemberId = Annotated[
     str,
