@@ -330,10 +330,7 @@ def _beyond(
     approved: frozenset[str],
     voices: _Voices,
 ) -> int:
-    """Return how many of `approved` are left once the seat named by `other_than` is filled.
-
-    That seat takes one organisation; it takes one that this seat does not have, if it can.
-    """
+    """Return how many of `approved` are left when `other_than` takes one, not of these if it can."""
     if not seat.other_than:
         return len(approved)
     procedure = state.voting_rules.procedure(kind(action))
