@@ -37,7 +37,13 @@ from governance.identity.profile import (
     tbs_digest,
 )
 from governance.identity.revocation import Reason, revoke_key
-from governance.identity.tables import AuthorityRow, CertificateRow, IssuanceRow, RevocationRow
+from governance.identity.tables import (
+    AuthorityRow,
+    CertificateRow,
+    HoldRow,
+    IssuanceRow,
+    RevocationRow,
+)
 from ledger.database import reading, writing
 from ledger.keys import key_id, load_public_key
 
@@ -148,14 +154,15 @@ def _result_of_another(engine: Engine, issuance: int) -> bytes | None:
 
 
 def issue_approved(engine: Engine, authority: Authority, at: dt.datetime) -> list[bytes]:
-    """Issue everything that is approved and not reserved; return the certificates.
+    """Issue everything that is approved, not reserved, and not on hold; return the certificates.
 
     One that is refused is closed with its reason and does not stop the others.
     """
     with reading(engine) as session:
+        held = sa.exists().where(HoldRow.member_id == IssuanceRow.member_id)
         waiting = session.scalars(
             sa.select(IssuanceRow.id)
-            .where(IssuanceRow.state == "approved")
+            .where(IssuanceRow.state == "approved", ~held)
             .order_by(IssuanceRow.id)
         ).all()
     issued = []
