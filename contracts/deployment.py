@@ -50,6 +50,7 @@ __all__ = [
     "gates_failed",
     "gates_passed",
     "propose",
+    "reopen",
     "retire",
     "schedule",
     "source",
@@ -98,9 +99,36 @@ def gates_failed(session: Session, name: str, version: str, at: dt.datetime, rea
 
 
 def propose(session: Session, name: str, version: str, at: dt.datetime, reason: str = "") -> None:
-    """Note that a proposal to approve the version is open; a rollback needs no such step."""
-    if store.life_of(store.version_row(session, name, version)).state is not State.DEPRECATED:
-        _step(session, name, version, Step.PROPOSE, at, reason)
+    """Note that a proposal to approve the version is open; a rollback needs no such step.
+
+    Raises:
+        BindingChanged: another version came into force since the gates compared this one with
+            its predecessor; `reopen` it, so that they run again.
+        TransitionRefused: its gates have not passed.
+    """
+    row = store.version_row(session, name, version)
+    if store.life_of(row).state is State.DEPRECATED:
+        return
+    base = active_version(session, name, log_size(session))
+    now = None if base is None else base.digest
+    if row.state == State.GATED and now != row.base_digest:
+        fault = Fault("base", f"was {row.base_digest}, is {now}")
+        raise BindingChanged("the gates compared it with a version no longer in force", (fault,))
+    _step(session, name, version, Step.PROPOSE, at, reason)
+
+
+def reopen(session: Session, name: str, version: str, at: dt.datetime, reason: str = "") -> None:
+    """Make a gated version a draft again, compared with what is in force now; queue its gates.
+
+    Raises:
+        TransitionRefused: it is not gated.
+    """
+    row = _step(session, name, version, Step.REOPEN, at, reason)
+    base = active_version(session, name, log_size(session))
+    row.base_digest = None if base is None else base.digest
+    job = store.job_row(session, row.digest)
+    job.status, job.attempts, job.claimed_until, job.queued_at = "waiting", 0, None, at
+    session.flush()
 
 
 def withdraw(session: Session, name: str, version: str, at: dt.datetime, reason: str = "") -> None:

@@ -38,12 +38,20 @@ def version_in_force(session: Session, name: str, at: dt.datetime) -> ContractVe
     found = active_version(session, name, log_size(session))
     if found is None:
         raise VersionNotFound(f"no version of {name} is active")
+    if life_at(store.version_row(session, name, found.version), at).state is State.DEPRECATED:
+        found = _activated_since(session, found)
     life = life_at(store.version_row(session, name, found.version), at)
     if life.state is State.FROZEN:
         raise ContractFrozen(f"{name} {found.version} is frozen until {life.frozen_until}")
     if life.state not in (State.ACTIVE, State.SCHEDULED):
         raise VersionNotFound(f"{name} {found.version} is {life.state}; no version is active")
     return found
+
+
+def _activated_since(session: Session, found: ContractVersion) -> ContractVersion:
+    """Return the version activated last: two that come at one log index get successive ones."""
+    last = store.last_activation(session, found.name)
+    return found if last is None else ContractVersion(last.name, last.version, last.digest)
 
 
 def check_may_judge(session: Session, contract: ContractVersion, at: dt.datetime) -> None:

@@ -34,6 +34,7 @@ class Step(StrEnum):
 
     PASS_GATES = "pass_gates"  # noqa: S105 - a step, not a secret
     FAIL_GATES = "fail_gates"
+    REOPEN = "reopen"
     PROPOSE = "propose"
     WITHDRAW = "withdraw"
     APPROVE = "approve"
@@ -60,6 +61,7 @@ class Life(msgspec.Struct, frozen=True):
 TRANSITIONS: dict[Step, dict[State, State]] = {
     Step.PASS_GATES: {State.DRAFT: State.GATED},
     Step.FAIL_GATES: {State.DRAFT: State.DRAFT},
+    Step.REOPEN: {State.GATED: State.DRAFT},
     Step.PROPOSE: {State.GATED: State.PROPOSED},
     Step.WITHDRAW: {State.PROPOSED: State.GATED, State.APPROVED: State.GATED},
     Step.APPROVE: {State.PROPOSED: State.APPROVED, State.DEPRECATED: State.APPROVED},

@@ -133,6 +133,16 @@ def activation_at(session: Session, name: str, at_index: int) -> ActivationRow |
     )
 
 
+def last_activation(session: Session, name: str) -> ActivationRow | None:
+    """Return the latest activation of a contract, or None."""
+    return session.scalar(
+        sa.select(ActivationRow)
+        .where(ActivationRow.name == name)
+        .order_by(ActivationRow.log_index.desc())
+        .limit(1)
+    )
+
+
 def scheduled_versions(session: Session, up_to: int) -> list[VersionRow]:
     """Return versions whose activation index is reached, in the order of the indexes."""
     return list(

@@ -165,6 +165,24 @@ def test_an_approval_is_void_when_what_it_was_bound_to_changed(
         assert [fault.where for fault in caught.value.faults] == ["base"]
 
 
+def test_gates_run_again_when_another_version_came_into_force(
+    engine: Engine, rules: CompiledRules, package: Package
+):
+    with writing(engine) as session:
+        submit(session, rules, package)
+        late = at_version(package, "1.1.0")
+        submit(session, rules, late)
+        deployment.gates_passed(session, NAME, "1.1.0", AT)
+        make_active(session, "1.0.0")
+        with pytest.raises(BindingChanged, match="no longer in force"):
+            deployment.propose(session, NAME, "1.1.0", AT)
+        deployment.reopen(session, NAME, "1.1.0", AT)
+        assert state(session, "1.1.0") == State.DRAFT
+        assert store.job_row(session, late.digest).status == "waiting"
+        make_active(session, "1.1.0")
+        assert deployment.version_in_force(session, NAME, AT).version == "1.1.0"
+
+
 def test_a_freeze_stops_at_once_and_ends_by_itself(
     engine: Engine, rules: CompiledRules, package: Package
 ):
