@@ -87,3 +87,21 @@ def check_parameters(parameters: NetworkParameters) -> list[Fault]:
         if not _DIGEST.fullmatch(getattr(parameters, name))
     ]
     return faults
+
+
+def check_succession(now: NetworkParameters, following: NetworkParameters) -> list[Fault]:
+    """Return what keeps `following` from being the version after `now`, by a vote on it alone."""
+    faults = []
+    if following.version != now.version + 1:
+        faults.append(Fault("parameters.version", f"expected {now.version + 1}"))
+    fixed = (
+        ("network", "never changes"),
+        ("rule_set", "changes by adopt_rule_set"),
+        ("voting_rules", "changes by change_voting_rules"),
+    )
+    faults += [
+        Fault(f"parameters.{name}", why)
+        for name, why in fixed
+        if getattr(following, name) != getattr(now, name)
+    ]
+    return faults

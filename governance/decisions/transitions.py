@@ -39,6 +39,7 @@ from governance.decisions.actions import (
     contract_key,
 )
 from governance.decisions.network import (
+    ADMINISTRATOR,
     OPERATING_ROLES,
     ROLES,
     ContractStatus,
@@ -48,7 +49,7 @@ from governance.decisions.network import (
     NetworkState,
     active_package,
 )
-from governance.decisions.parameters import NetworkParameters, check_parameters
+from governance.decisions.parameters import NetworkParameters, check_parameters, check_succession
 from governance.decisions.voting_rules import check_voting_rules
 from policies.errors import Fault
 
@@ -219,22 +220,9 @@ def _used_without_other(state: NetworkState, contract: ContractVersion) -> bool:
 
 
 def _validate_parameters(state: NetworkState, parameters: NetworkParameters) -> list[Fault]:
-    now = state.parameters
-    faults = check_parameters(parameters)
-    if parameters.version != now.version + 1:
-        faults.append(Fault("parameters.version", f"expected {now.version + 1}"))
-    fixed = (
-        ("network", "never changes"),
-        ("rule_set", "changes by adopt_rule_set"),
-        ("voting_rules", "changes by change_voting_rules"),
-    )
-    faults += [
-        Fault(f"parameters.{name}", why)
-        for name, why in fixed
-        if getattr(parameters, name) != getattr(now, name)
-    ]
+    faults = [*check_parameters(parameters), *check_succession(state.parameters, parameters)]
     notary = state.members.get(parameters.notary)
-    if notary is None or "platform_administrator" not in notary.roles:
+    if notary is None or ADMINISTRATOR not in notary.roles:
         faults.append(Fault("parameters.notary", "expected a platform administrator's id"))
     return faults
 

@@ -330,7 +330,7 @@ def _beyond(
     approved: frozenset[str],
     voices: _Voices,
 ) -> int:
-    """Return how many of `approved` are left when `other_than` takes one, not of these if it can."""
+    """Return how many of `approved` are left; `other_than` takes one, not of these if it can."""
     if not seat.other_than:
         return len(approved)
     procedure = state.voting_rules.procedure(kind(action))
