@@ -67,7 +67,7 @@ def read_archive(data: bytes) -> dict[str, bytes]:
             if faults := _entry_faults(entries):
                 _refuse(*faults)
             files = {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, OSError) as error:
         raise PackageInvalid(
             "the archive cannot be read", (Fault("archive", f"is not a ZIP file: {error}"),)
         ) from error
