@@ -24,7 +24,8 @@ from governance.decisions import folding
 from governance.decisions.liveness import forecast
 from governance.decisions.recording import settle
 from governance.errors import GovernanceError
-from governance.identity.authority import issue_approved, resume
+from governance.identity.authority import resume
+from governance.membership.renewals import renew_hosted
 from ledger.database import reading, writing
 from ledger.errors import LedgerError, LogWriterRunning
 from ledger.log.checkpoints import Publisher
@@ -37,6 +38,9 @@ TAKE_OVER = 2.0
 """Seconds between two tries to become the publisher."""
 
 METRICS_BEAT = 10.0
+RENEWAL_BEAT = 3600.0
+"""Seconds between two looks whether a hosted node, or the service key, is due for renewal."""
+
 HORIZON = dt.timedelta(days=60)
 """How far ahead expiries that would cost a quorum are looked for."""
 
@@ -55,6 +59,7 @@ class Background:
         self._stop = threading.Event()
         self._publisher: Publisher | None = None
         self._next_try = 0.0
+        self._next_renewal = 0.0
         self._watch = Watch(
             network.database, network.governance.incidents, network.view.rules, network.view.state
         )
@@ -126,7 +131,11 @@ class Background:
 
     def _decide(self) -> None:
         network, at = self._network, utc_now()
-        issue_approved(network.database, network.governance.authority, at)
+        resume(network.database, network.governance.authority, at)
+        if time.monotonic() >= self._next_renewal:
+            self._next_renewal = time.monotonic() + RENEWAL_BEAT
+            with writing(network.database) as session:
+                renew_hosted(session, network.governance.authority, at)
         if folding.due(network.view.state(), at) is not None:
             with writing(network.database) as session:
                 settle(session, network.governance.decisions, at)

@@ -86,7 +86,7 @@ def open_network(settings: Settings) -> Network:
     governance = governance_services(settings, keys, engine)
     governance.observe()
     view = NetworkView(engine)
-    hosted = HostedNodes(engine, keys.authority)
+    hosted = HostedNodes(engine, keys.files)
     notary = hosted.hosted_signer(view.parameters.notary)
     if notary is None:
         raise NetworkUnfounded(f"the notary's key of {view.parameters.notary} is not certified")

@@ -87,7 +87,7 @@ def governance_services(
     observer = GovernanceObserver()
     signer = keys.files.signer(SERVICE)
     herald = Herald(settings.network, settings.platform_member, signer, (observer,))
-    authority = Authority(keys.authority, herald, settings.url)
+    authority = Authority(keys.authority, herald, settings.url, keys.files)
     desk = Desk(engine, settings.network, clock)
     effects = Effects(RegisterEffects(authority), RegistryEffects(), NetworkEffectsHere())
     decisions = DecisionServices(herald, effects, desk)
