@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
@@ -79,19 +79,6 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: Annotated[tuple[msgspec.Raw, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
 
 
-class BatchItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one submission: a receipt, or the problem document of its refusal."""
-
-    receipt: Receipt | None = None
-    problem: Any = None
-
-
-class BatchAnswer(msgspec.Struct, frozen=True):
-    """What became of each submission, in order."""
-
-    items: tuple[BatchItem, ...]
-
-
 @post(
     "/v1/ledger/transactions",
     opt={"authz": Action.TRANSACTION_SUBMIT},
@@ -121,7 +108,7 @@ def submit_batch(
     actor: NamedDependency[Actor],
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-) -> BatchAnswer:
+) -> v.BatchAnswer:
     """Commit what holds, in order, and say for each what became of it."""
     try:
         batch = msgspec.json.decode(body, type=Batch)
@@ -130,12 +117,12 @@ def submit_batch(
         raise TransactionMalformed(f"not a batch: {error}", (fault,)) from error
     outcomes = ledger.submissions.submit_many(actor, rules, [bytes(raw) for raw in batch.items])
     items = (
-        BatchItem(problem=ledger.describe(outcome))
+        v.BatchItem(problem=ledger.describe(outcome))
         if isinstance(outcome, LedgerError)
-        else BatchItem(receipt=outcome)
+        else v.BatchItem(receipt=outcome)
         for outcome in outcomes
     )
-    return BatchAnswer(tuple(items))
+    return v.BatchAnswer(tuple(items))
 
 
 @read(

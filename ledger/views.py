@@ -4,11 +4,12 @@ A value that begins with `~` is a pseudonym: a name for this viewer in this tran
 """
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ledger.commitment import Attestations
+from ledger.commitment import Attestations, Receipt
 from ledger.signatures import TransactionSignature
 from ledger.tearoffs import TearOff
 
@@ -276,3 +277,16 @@ class TransactionView(msgspec.Struct, frozen=True):
     attestations: Attestations | None
     inclusion: Inclusion | None
     committed_at: dt.datetime
+
+
+class BatchItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one submission: a receipt, or the problem document of its refusal."""
+
+    receipt: Receipt | None = None
+    problem: Any = None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """What became of each submission, in order."""
+
+    items: tuple[BatchItem, ...]
