@@ -1,10 +1,12 @@
 """What the ledger's routes are handed when the process is assembled."""
 
+import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from sqlalchemy.orm import Session
 
 from ledger.gateway import Gateway
 from ledger.network import HostedSigners
@@ -23,6 +25,14 @@ class Desk(Protocol):
         ...
 
 
+RightsObserver = Callable[[Session, str, dt.datetime], None]
+"""Is told, in the same transaction, that a registrar (member id) registered or changed a right."""
+
+
+def unobserved(_session: Session, _registrar: str, _at: dt.datetime) -> None:
+    """Do nothing: no network decides on what a ledger alone registers."""
+
+
 @dataclass(frozen=True)
 class LedgerServices:
     """What the ledger's routes use.
@@ -33,6 +43,7 @@ class LedgerServices:
         gateway: the way out for rows.
         signers: the node keys hosted here, for attestations of registers.
         describe: makes the problem document of a refused item of a batch.
+        rights_changed: is told of rights: who uses a contract has a vote on its versions.
     """
 
     desk: Desk
@@ -40,3 +51,4 @@ class LedgerServices:
     gateway: Gateway
     signers: HostedSigners
     describe: Callable[[Exception], Any]
+    rights_changed: RightsObserver = field(default=unobserved)

@@ -28,11 +28,14 @@ def post_right(
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
     database: NamedDependency[Engine],
+    at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `beneficial-right` from the right's registrar."""
     actor, opened = ledger.desk.open(body, d.RIGHT_KIND, d.BeneficialRight)
     with writing(database) as session:
-        return r.register_right(session, actor, rules, opened)
+        registered = r.register_right(session, actor, rules, opened)
+        ledger.rights_changed(session, actor.member_id, at)
+        return registered
 
 
 @post(

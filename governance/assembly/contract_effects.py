@@ -20,7 +20,14 @@ from governance.decisions.actions import (
 from governance.decisions.effects import Decided
 from governance.decisions.recording import record_facts
 from governance.decisions.services import DecisionServices
-from governance.decisions.statements import ContractActivated, ContractGated, FreezeExpired
+from governance.decisions.statements import (
+    ContractActivated,
+    ContractGated,
+    ContractUnused,
+    ContractUsed,
+    Fact,
+    FreezeExpired,
+)
 from governance.decisions.store import load_state
 from ledger.gateway import STAMP
 from ledger.log.store import log_size
@@ -133,6 +140,23 @@ class GatedObserver:
             base=bound.base or "",
         )
         record_facts(session, self._services, [fact], at)
+
+
+class RightsObserver:
+    """Tells decisions which contracts a registrar's rights use: it has a vote on their versions."""
+
+    def __init__(self, services: DecisionServices) -> None:
+        self._services = services
+
+    def __call__(self, session: Session, registrar: str, at: dt.datetime) -> None:
+        """Record what has changed since the network last heard of it."""
+        query = sa.select(RightRow.contract).where(RightRow.registrar == registrar).distinct()
+        used = set(session.scalars(query, execution_options=STAMP))
+        users = load_state(session).contract_users
+        known = {name for name, registrars in users.items() if registrar in registrars}
+        facts: list[Fact] = [ContractUsed(name, registrar) for name in sorted(used - known)]
+        facts += [ContractUnused(name, registrar) for name in sorted(known - used)]
+        record_facts(session, self._services, facts, at)
 
 
 def _outstanding(session: Session, contract: str) -> int:

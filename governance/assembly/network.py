@@ -16,7 +16,7 @@ from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
 from contracts.services import ContractServices
 from contracts.store import package_row
 from governance.access.tokens import Tokens
-from governance.assembly.contract_effects import GatedObserver
+from governance.assembly.contract_effects import GatedObserver, RightsObserver
 from governance.assembly.keys import ServiceKeys, open_keys
 from governance.assembly.services import GovernanceServices, governance_services, utc_now
 from governance.assembly.view import CertifiedNodeKeys, HostedNodes, NetworkView, VersionsInForce
@@ -113,7 +113,14 @@ def open_network(settings: Settings) -> Network:
             signer=governance.authority.herald.signer,
             gated=GatedObserver(governance.decisions),
         ),
-        ledger=LedgerServices(governance.desk, submissions, Gateway(pseudonyms), hosted, describe),
+        ledger=LedgerServices(
+            desk=governance.desk,
+            submissions=submissions,
+            gateway=Gateway(pseudonyms),
+            signers=hosted,
+            describe=describe,
+            rights_changed=RightsObserver(governance.decisions),
+        ),
         membership=MembershipServices(governance.authority, governance.desk, _signed_parameters),
         records=RecordServices(
             SoftwareMasterKey(tagged_hash("records/master", keys.secret)), LedgerDirectory()
