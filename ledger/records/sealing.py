@@ -38,7 +38,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     table: str
     row_id: str
     owner_member_id: str
-    values: dict[str, Value]
+    values: dict[str, Any]
     created_at: dt.datetime
     created_by: str
     updated_at: dt.datetime
