@@ -221,3 +221,7 @@ class ContractNotActive(GovernanceError):
 
 class SignaturesMissing(GovernanceError):
     """The draft lacks the signature of an owner of what it consumes."""
+
+
+class DatabaseInUse(GovernanceError):
+    """The database holds something already, and what was asked for wants a fresh one."""

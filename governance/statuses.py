@@ -121,6 +121,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         governance.AnchorsInvalid,
         governance.CertificateUnsound,
         governance.ContractNotActive,
+        governance.DatabaseInUse,
         governance.DatabaseNewer,
         governance.DatasetInvalid,
         governance.FolderInvalid,

@@ -1,7 +1,9 @@
 """`sekisho demo`."""
 
 import datetime as dt
+import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +13,16 @@ from governance.cli import options
 from governance.cli.output import UNVERIFIED, console, problems, progress, show_json, show_table
 from governance.demo.dataset import Dataset
 from governance.demo.play import Result, default_dates, differences, play
+from governance.settings import PREFIX, Settings, load_settings
+
+HONOURED = (
+    "database_url",
+    "replica_url",
+    "workers",
+    "verification_workers",
+    "rate_limit",
+)
+"""Settings that the demo takes from the environment; it reads no file of settings."""
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "network"
 
@@ -49,6 +61,9 @@ def demo(
     Members apply and are admitted by vote; a contract is submitted, passes its gates and is
     approved; every transfer is signed and committed; each member asks for what it may see; three
     things are refused; and the log is verified offline.
+
+    SEKISHO_DATABASE_URL (of an empty database), SEKISHO_WORKERS and SEKISHO_VERIFICATION_WORKERS
+    make it run as in production.
     """
     dataset = Dataset(data)
     wanted = [date.date() for date in dates] or default_dates(dataset)
@@ -59,7 +74,7 @@ def demo(
             keep.mkdir(parents=True, exist_ok=True)
             home = keep
         tell = (lambda _: None) if as_json else (lambda line: problems.print(line, markup=False))
-        result = play(dataset, home, wanted, progress, tell)
+        result = play(dataset, home, wanted, progress, tell, server_settings(os.environ))
     wrong = differences(dataset, result)
     if as_json:
         show_json(result)
@@ -69,6 +84,13 @@ def demo(
         problems.print(f"[red]differs[/red] {line}")
     if wrong:
         context.exit(UNVERIFIED)
+
+
+def server_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings of the demo's server that its user may choose."""
+    names = {PREFIX + name.upper() for name in HONOURED}
+    chosen = {k: v for k, v in environment.items() if k in names}
+    return load_settings(chosen, config=Path(os.devnull))
 
 
 def show_result(data: Dataset, result: Result) -> None:

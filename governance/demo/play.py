@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from governance.audit import audit, open_reader, open_source
 from governance.client.connection import Refused
@@ -14,7 +15,9 @@ from governance.demo.dataset import Dataset
 from governance.demo.process import ServerProcess, free_port
 from governance.demo.refusals import try_refusals
 from governance.demo.scenario import Scenario
+from governance.errors import DatabaseInUse
 from governance.settings import Settings
+from ledger.database import connect
 from ledger.log.mirror import Mirror
 
 HISTORY_WINDOW = 40 * 366 * 24 * 3600
@@ -35,7 +38,12 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def play(
-    data: Dataset, home: Path, dates: list[dt.date], progress: Progress, tell: Callable[[str], None]
+    data: Dataset,
+    home: Path,
+    dates: list[dt.date],
+    progress: Progress,
+    tell: Callable[[str], None],
+    base: Settings | None = None,
 ) -> Result:
     """Play `data` in the fresh folder `home` against a real server on a free loopback port.
 
@@ -45,9 +53,14 @@ def play(
         dates: the register dates to show.
         progress: makes a progress bar of a title and a total.
         tell: takes a line about what is going on.
+        base: how the server runs where the demo does not say it: its database, its processes.
+
+    Raises:
+        DatabaseInUse: the database that `base` names holds something already.
     """
     chair = next(row for row in data.members if row.role == "platform_administrator")
-    settings = Settings(
+    settings = msgspec.structs.replace(
+        base or Settings(),
         data_dir=home / "server",
         network="st.example",
         platform_member=chair.member_id,
@@ -56,6 +69,7 @@ def play(
         registration_window=HISTORY_WINDOW,
         log_level="warning",
     )
+    _check_empty(settings)
     with ServerProcess(settings, home / "server.log", tell):
         tell(f"serving {settings.network} at {settings.url}")
         administrator = settings.data_dir / "members" / chair.member_id
@@ -72,6 +86,20 @@ def play(
     with scenario.stage("verify the log"):
         log = _verify(scenario, home / "log-copy", progress)
     return Result(members, visible, register, refusals, log, scenario.seconds)
+
+
+def _check_empty(settings: Settings) -> None:
+    """Return if the database is fresh: the demo founds a network, and would spoil another."""
+    if not settings.database_url:
+        return
+    engine = connect(settings.database)
+    try:
+        if sa.inspect(engine).get_table_names():
+            raise DatabaseInUse(
+                f"{engine.url.render_as_string()} holds tables already; the demo wants an empty one"
+            )
+    finally:
+        engine.dispose()
 
 
 def _run_stages(scenario: Scenario, progress: Progress) -> None:
