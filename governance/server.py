@@ -9,6 +9,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 
 from governance.assembly.founding import create_network
+from governance.assembly.publishing import check_log
 from governance.observation import configure_logging
 from governance.settings import Settings, as_environment
 
@@ -24,9 +25,14 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     Args:
         settings: how to run; the worker processes read the same ones.
         say: takes lines for the person at the terminal: what was made, where it listens.
+
+    Raises:
+        LogRolledBack, LogForked, LogStateInvalid: the database is not the one whose last
+            checkpoint this machine signed; nothing is served.
     """
     configure_logging(settings.log_level, settings.log_format)
     create_network(settings, say)
+    check_log(settings)
     os.environ.update(as_environment(settings))
     say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
     Server(

@@ -16,6 +16,7 @@ from ledger import errors as e
 from ledger import working as w
 from ledger.components import Contract
 from ledger.hashing import tagged_hash
+from ledger.log.completeness import extend
 from ledger.log.sequencer import LogEntry, append
 from ledger.network import ContractsInForce, HostedSigners, LedgerParameters
 from ledger.notary import Notary
@@ -335,6 +336,7 @@ def _write_effects(
         for place, effect in enumerate(done.transfers)
     ]
     store.write_rows(session, TransferRow, transfers)
+    extend(session, effects.scoped(transfers, [t.txid for t, _ in pairs], indexes))
     changes = [
         effects.change_row(change, index)
         for (_, done), index in zip(pairs, indexes, strict=True)

@@ -1,6 +1,6 @@
 """Writes what a batch of transactions did: tokens, transfers, holdings, snapshots of registers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ledger import working as w
 from ledger.components import Transfer, canonical
 from ledger.gateway import STAMP
+from ledger.log.completeness import Scoped
 from ledger.store import chunks, named
 from ledger.tables import HoldingRow, RightRow, SnapshotRow, UnspentRow
 from ledger.transactions import Transaction
@@ -155,6 +156,28 @@ def transfer_row(
         "cancels_row": cancels,
         **concerning(state, right, transfer.from_investor_id, transfer.to_investor_id),
     }
+
+
+def scoped(
+    transfers: Iterable[Mapping[str, Any]], txids: Sequence[bytes], indexes: Sequence[int]
+) -> list[Scoped]:
+    """Return the registrars and custodians that each transaction must be shown to.
+
+    Args:
+        transfers: the rows of all their transfers.
+        txids: of the transactions, in the order of the log.
+        indexes: of their commitments in the log.
+    """
+    scopes: dict[bytes, set[str]] = {txid: set() for txid in txids}
+    for row in transfers:
+        found = scopes[row["transfer_txid"]]
+        found.add(f"registrar:{row['registrar']}")
+        custodians = (row["from_custodian"], row["to_custodian"])
+        found.update(f"custodian:{name}" for name in custodians if name)
+    return [
+        Scoped(txid, index, tuple(sorted(scopes[txid])))
+        for txid, index in zip(txids, indexes, strict=True)
+    ]
 
 
 def unspent_row(

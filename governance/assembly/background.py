@@ -17,9 +17,9 @@ from contracts.jobs import run_pending_gates
 from governance import observation
 from governance.assembly.anchors import log_signer
 from governance.assembly.network import Network
+from governance.assembly.publishing import Publishing
 from governance.assembly.services import utc_now
 from governance.assembly.watch import Watch
-from governance.assembly.witnessing import open_witnesses
 from governance.decisions import folding
 from governance.decisions.liveness import forecast
 from governance.decisions.recording import settle
@@ -27,15 +27,11 @@ from governance.errors import GovernanceError
 from governance.identity.authority import resume
 from governance.membership.renewals import renew_hosted
 from ledger.database import reading, writing
-from ledger.errors import LedgerError, LogWriterRunning
-from ledger.log.checkpoints import Publisher
+from ledger.errors import LedgerError
 from ledger.log.store import last_checkpoint, log_size
 
 BEAT = 0.25
 """Seconds between two looks at what is due."""
-
-TAKE_OVER = 2.0
-"""Seconds between two tries to become the publisher."""
 
 METRICS_BEAT = 10.0
 RENEWAL_BEAT = 3600.0
@@ -57,11 +53,19 @@ class Background:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._stop = threading.Event()
-        self._publisher: Publisher | None = None
-        self._next_try = 0.0
+        self._publishing = Publishing(
+            network.database,
+            log_signer(network.settings, network.keys),
+            network.settings,
+            lambda: network.view.parameters.witness_quorum,
+        )
         self._next_renewal = 0.0
         self._watch = Watch(
-            network.database, network.governance.incidents, network.view.rules, network.view.state
+            network.database,
+            network.governance.incidents,
+            network.view.rules,
+            network.view.state,
+            self._publishing.short_of_witnesses,
         )
         self._threads = [
             threading.Thread(target=self._loop, args=(name, work, beat), name=name, daemon=True)
@@ -75,7 +79,12 @@ class Background:
         ]
 
     def start(self) -> None:
-        """Finish what a killed process left, then start the threads."""
+        """Open the log, finish what a killed process left, then start the threads.
+
+        Raises:
+            LogRolledBack, LogForked, LogStateInvalid: the database is not the one that was signed.
+        """
+        self._publishing.open()
         resume(self._network.database, self._network.governance.authority, utc_now())
         for thread in self._threads:
             thread.start()
@@ -85,9 +94,7 @@ class Background:
         self._stop.set()
         for thread in self._threads:
             thread.join(STOP_PATIENCE)
-        if self._publisher is not None:
-            self._publish()
-            self._publisher.close()
+        self._publishing.finish(utc_now())
 
     def states(self) -> dict[str, str]:
         """Return the state of each part: `ok`, or what is wrong."""
@@ -111,23 +118,7 @@ class Background:
             self._stop.wait(beat)
 
     def _publish(self) -> None:
-        if self._publisher is None:
-            if time.monotonic() < self._next_try:
-                return
-            self._next_try = time.monotonic() + TAKE_OVER
-            try:
-                self._publisher = self._open_publisher()
-            except LogWriterRunning:
-                return
-        self._publisher.publish(utc_now())
-
-    def _open_publisher(self) -> Publisher:
-        network = self._network
-        network.log_state.parent.mkdir(parents=True, exist_ok=True)
-        signer = log_signer(network.settings, network.keys)
-        witnesses = open_witnesses(network.settings.witnesses)
-        quorum = network.view.parameters.witness_quorum
-        return Publisher(network.database, signer, network.log_state, witnesses, quorum)
+        self._publishing.publish(utc_now())
 
     def _decide(self) -> None:
         network, at = self._network, utc_now()

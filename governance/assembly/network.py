@@ -4,7 +4,6 @@ import datetime as dt
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from sqlalchemy.engine import Engine
@@ -57,11 +56,6 @@ class Network:
     membership: MembershipServices
     records: RecordServices
     pool: Pool
-
-    @property
-    def log_state(self) -> Path:
-        """The file outside the database that remembers the last signed checkpoint."""
-        return self.settings.data_dir / "log" / "last-checkpoint"
 
     def __enter__(self) -> Self:
         """Return itself."""

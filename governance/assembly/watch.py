@@ -39,6 +39,8 @@ class Watch:
         services: what incidents need.
         rules: returns the access rules in force.
         network: returns the network now.
+        short_of_witnesses: returns for how long, at a time, too few witnesses cosign; None where
+            another process publishes.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class Watch:
         services: IncidentServices,
         rules: Callable[[], CompiledRules],
         network: Callable[[], NetworkState],
+        short_of_witnesses: Callable[[dt.datetime], dt.timedelta | None] = lambda _: None,
     ) -> None:
         self._database = database
         self._services = services
         self._rules = rules
         self._network = network
+        self._short_of_witnesses = short_of_witnesses
         self._answers = _answers()
         self._durations = _durations()
 
@@ -85,6 +89,7 @@ class Watch:
             requests=int(sum(new.values())),
             errors=int(sum(n for status, n in new.items() if status >= FIRST_FAILURE)),
             certificates=_certificates(self._network(), at),
+            witnesses_short=self._short_of_witnesses(at),
         )
 
 

@@ -34,6 +34,7 @@ class Thresholds(msgspec.Struct, frozen=True):
         fewest_requests: answers below which the share says nothing.
         node_silence: since a node was last reached.
         certificate_notice: before a member's last certificate ends.
+        witness_silence: since too few witnesses cosign.
     """
 
     checkpoint_age: dt.timedelta = dt.timedelta(minutes=5)
@@ -42,6 +43,7 @@ class Thresholds(msgspec.Struct, frozen=True):
     fewest_requests: int = 20
     node_silence: dt.timedelta = dt.timedelta(minutes=10)
     certificate_notice: dt.timedelta = dt.timedelta(days=5)
+    witness_silence: dt.timedelta = dt.timedelta(minutes=1)
 
 
 class Measurements(msgspec.Struct, frozen=True):
@@ -56,6 +58,8 @@ class Measurements(msgspec.Struct, frozen=True):
         owners: contract `name@version` → the member that owns it.
         silent: `member/node` → since when it was not reached.
         certificates: member → when its last certificate ends.
+        witnesses_short: for how long too few witnesses cosign, zero while enough do; None where
+            another process publishes and measures it.
     """
 
     checkpoint_age: dt.timedelta = dt.timedelta()
@@ -66,6 +70,7 @@ class Measurements(msgspec.Struct, frozen=True):
     owners: Mapping[str, str] = msgspec.field(default_factory=dict)
     silent: Mapping[str, dt.datetime] = msgspec.field(default_factory=dict)
     certificates: Mapping[str, dt.datetime] = msgspec.field(default_factory=dict)
+    witnesses_short: dt.timedelta | None = None
 
 
 def judge(
@@ -98,8 +103,18 @@ def judge(
             not enough or share <= limits.error_percent,
             f"{measured.errors} of {measured.requests} answers were errors of the server",
         ),
+        *_about_witnesses(measured, limits),
         *_about_members(measured, at, limits),
     ]
+
+
+def _about_witnesses(measured: Measurements, limits: Thresholds) -> Iterator[Finding]:
+    short = measured.witnesses_short
+    if short is not None:
+        well = short <= limits.witness_silence
+        seconds = int(short.total_seconds())
+        detail = f"for {seconds} s too few witnesses cosign: no checkpoint is shown"
+        yield Finding("checkpoint_late", "the witnesses", "", well, detail)
 
 
 def _about_members(

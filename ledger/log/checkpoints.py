@@ -83,13 +83,11 @@ class Publisher:
         witnesses: Sequence[Witness] = (),
         quorum: int = 0,
     ) -> None:
-        if not 0 <= quorum <= len(witnesses):
-            raise WitnessQuorumMissing(f"a quorum of {quorum} from {len(witnesses)} witnesses")
         self._engine = engine
         self._signer = signer
         self._witnesses = tuple(witnesses)
-        self._quorum = quorum
         self._turn = threading.Lock()
+        self.require(quorum)
         self._state = SigningState(state_file)
         try:
             self._last = self._state.read(signer.key())
@@ -121,6 +119,20 @@ class Publisher:
             with writing(self._engine) as session:
                 _record(session, signed, cosignatures, at)
             return note
+
+    def require(self, quorum: int) -> None:
+        """From the next checkpoint on, show none that fewer than `quorum` witnesses cosigned.
+
+        Raises:
+            WitnessQuorumMissing: that is more than there are witnesses to ask.
+        """
+        if not 0 <= quorum <= len(self._witnesses):
+            raise WitnessQuorumMissing(
+                f"a quorum of {quorum} from {len(self._witnesses)} witnesses; name more in the"
+                " setting `witnesses`"
+            )
+        with self._turn:
+            self._quorum = quorum
 
     def _sign(self, session: Session) -> tuple[SignedCheckpoint, bool]:
         """Return the checkpoint of the current tree, and whether it is published already."""
