@@ -2,8 +2,10 @@
 
 import datetime as dt
 import secrets
+import ssl
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, Self, TypeVar
 
 import httpx
 import jwt
@@ -47,7 +49,7 @@ class Connection:
 
     def __init__(self, server: str, folder: MemberFolder | None = None) -> None:
         self.folder = folder
-        self._http = httpx.Client(base_url=server, timeout=TIMEOUT)
+        self._http = httpx.Client(base_url=server, timeout=TIMEOUT, verify=_trusted())
         self._token = ""
         self._token_ends = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._key: PrivateKey | None = folder.node_key if folder else None
@@ -61,6 +63,14 @@ class Connection:
     def member_id(self) -> str:
         """The id of the member that speaks here; empty for a stranger."""
         return self.folder.member.member_id if self.folder else ""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the sockets."""
+        self.close()
 
     def close(self) -> None:
         """Close the sockets."""
@@ -153,6 +163,12 @@ class Connection:
         if self.folder is None:
             raise ServerUnreachable("a stranger has no key to sign with")
         return self.folder
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return the authorities that this machine trusts; reading them takes 20 ms, so once."""
+    return httpx.create_ssl_context()
 
 
 def new_statement(folder: MemberFolder, body: msgspec.Struct) -> Statement[Any]:

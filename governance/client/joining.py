@@ -60,7 +60,8 @@ def build_application(
 def apply(folder: MemberFolder, application: Application) -> str:
     """Sign and send an application; keep its id in the folder, and return it."""
     envelope = sign_statement(APPLICATION, new_statement(folder, application), folder.signer)
-    answer = folder_connection(folder).post_bytes("/v1/applications", envelope, JSON)
+    with folder_connection(folder) as connection:
+        answer = connection.post_bytes("/v1/applications", envelope, JSON)
     identifier = str(answer["application_id"])
     (folder.path / APPLICATION_FILE).write_text(identifier, encoding="ascii")
     return identifier
@@ -76,7 +77,8 @@ def application_state(folder: MemberFolder) -> dict[str, Any]:
     if not file.exists():
         raise ApplicationUnknown("nothing was applied for from this folder; `sekisho member apply`")
     identifier = file.read_text(encoding="ascii")
-    state: dict[str, Any] = folder_connection(folder).get(f"/v1/applications/{identifier}")
+    with folder_connection(folder) as connection:
+        state: dict[str, Any] = connection.get(f"/v1/applications/{identifier}")
     return state
 
 
@@ -107,7 +109,8 @@ def keep_certificate(folder: MemberFolder, certificate: x509.Certificate) -> Non
 
 def _chain(folder: MemberFolder, certificate: x509.Certificate) -> str:
     """Return the certificate and its authorities, the root last, as PEM."""
-    text = folder_connection(folder).get_bytes("/.well-known/est/cacerts")
+    with folder_connection(folder) as connection:
+        text = connection.get_bytes("/.well-known/est/cacerts")
     above = {c.subject: c for c in pkcs7.load_der_pkcs7_certificates(base64.b64decode(text))}
     chained = [certificate]
     while chained[-1].issuer != chained[-1].subject and chained[-1].issuer in above:

@@ -63,7 +63,7 @@ def request_recovery(folder: MemberFolder) -> str:
     der = request.public_bytes(serialization.Encoding.DER)
     body = Recovery(folder.member.member_id, folder.member.node, der)
     envelope = sign_statement(RECOVERY, new_statement(folder, body), SoftwareSigner(key))
-    connection = folder_connection(folder)
-    answer = connection.post_bytes("/v1/certificates/recoveries", envelope, JSON)
+    with folder_connection(folder) as connection:
+        answer = connection.post_bytes("/v1/certificates/recoveries", envelope, JSON)
     folder.replace_key(key)
     return str(answer["key_id"])

@@ -41,15 +41,25 @@ class Scenario:
         server: the server's URL.
         home: folder under which each party's folder is made; the administrator's is there.
         administrator: the platform administrator's folder.
+        contract: the folder of the package that a registrar submits.
     """
 
-    def __init__(self, data: Dataset, server: str, home: Path, administrator: Path) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        server: str,
+        home: Path,
+        administrator: Path,
+        contract: Path = SHIPPED / CONTRACT,
+    ) -> None:
         self.data = data
+        self._contract = contract
         self._server = server
         self._home = home
         folder = MemberFolder(administrator)
         self._network = folder.member.network
-        self.anchors = fetch_anchors(Connection(server))
+        with Connection(server) as stranger:
+            self.anchors = fetch_anchors(stranger)
         self.connections = {folder.member.member_id: Connection(server, folder)}
         self.administrator = folder.member.member_id
         self.wallet = Wallet()
@@ -81,7 +91,7 @@ class Scenario:
         """Let a registrar submit `beneficial_right`; approve and activate it by vote."""
         author = self.connections[self._first(Role.REGISTRAR)]
         runtime = ledgering.read_parameters(author).runtimes[0]
-        draft = authoring.submit(author, SHIPPED / CONTRACT, runtime)
+        draft = authoring.submit(author, self._contract, runtime)
         outcome = authoring.wait_for_gates(author, draft["name"], draft["version"])
         if outcome["status"] != "passed":
             raise LoadFailed(f"{CONTRACT} did not pass its gates: {outcome['message']}")
