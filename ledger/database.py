@@ -7,14 +7,17 @@ an advisory lock for the length of the transaction.
 
 import datetime as dt
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import Pool
 
 WRITER_LOCK = 0x53454B49
 """The PostgreSQL advisory lock of the single writer: "SEKI"."""
@@ -80,12 +83,40 @@ def connect(url: str, **options: Any) -> Engine:
 def writing(engine: Engine) -> Iterator[Session]:
     """Yield a session that holds the single-writer lock; commit at the end, or roll back."""
     writer = engine.execution_options(sekisho_writer=True)
-    with Session(writer, expire_on_commit=False) as session, session.begin():
+    with (
+        _turn(engine),
+        Session(writer, expire_on_commit=False) as session,
+        session.begin(),
+    ):
         if engine.dialect.name == "postgresql":
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
         else:
             session.connection()
         yield session
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Order the writers of this process on SQLite.
+
+    One that finds the file locked sleeps, up to 100 ms at a time; a lock wakes the next at once.
+    PostgreSQL's lock wakes the next by itself. After the time-out SQLite itself decides.
+    """
+    if engine.dialect.name == "postgresql":
+        yield
+        return
+    with _turns_made:
+        lock = _turns.setdefault(engine.pool, threading.Lock())
+    held = lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        yield
+    finally:
+        if held:
+            lock.release()
+
+
+_turns: WeakKeyDictionary[Pool, threading.Lock] = WeakKeyDictionary()
+_turns_made = threading.Lock()
 
 
 @contextmanager

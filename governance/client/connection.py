@@ -113,6 +113,11 @@ class Connection:
             self._send("POST", path, content=content, headers=headers, params=query)
         )
 
+    def put_bytes(self, path: str, content: bytes, content_type: str, **query: Any) -> Any:
+        """Put bytes as they are; return the JSON answer."""
+        headers = {"Content-Type": content_type}
+        return self._answer(self._send("PUT", path, content=content, headers=headers, params=query))
+
     def say(self, path: str, kind: str, body: msgspec.Struct) -> Any:
         """Sign a statement of `kind`, post it, return the JSON answer."""
         return self.post_bytes(path, self.sign(kind, body), "application/json")
@@ -128,7 +133,7 @@ class Connection:
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if self.folder is not None and self.folder.certificate is not None:
             headers = options.setdefault("headers", {})
-            headers["Authorization"] = "Bearer " + self._bearer()
+            headers["Authorization"] = "Bearer " + self.token()
         return self._exchange(method, path, **options)
 
     def _exchange(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -142,7 +147,8 @@ class Connection:
             raise Refused(response.status_code, _problem(response))
         return response
 
-    def _bearer(self) -> str:
+    def token(self) -> str:
+        """Return an access token of this member, a new one if the last is about to end."""
         now = dt.datetime.now(dt.UTC)
         if now >= self._token_ends:
             form = {
