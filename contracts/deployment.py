@@ -132,8 +132,12 @@ def reopen(session: Session, name: str, version: str, at: dt.datetime, reason: s
 
 
 def withdraw(session: Session, name: str, version: str, at: dt.datetime, reason: str = "") -> None:
-    """Note that the proposal was withdrawn, rejected, voided or ran out."""
-    if store.life_of(store.version_row(session, name, version)).state is not State.DEPRECATED:
+    """Note that the proposal was withdrawn, rejected, voided or ran out.
+
+    A version that is not proposed stays as it is: a vote on a rollback leaves no trace in it, and
+    it may have been frozen or retired since.
+    """
+    if store.life_of(store.version_row(session, name, version)).state is State.PROPOSED:
         _step(session, name, version, Step.WITHDRAW, at, reason)
 
 
@@ -161,15 +165,25 @@ def approve(
     at: dt.datetime,
     *,
     voted_on: Binding,
+    rule_set: str,
     reason: str = "",
 ) -> None:
     """Approve the version, if all that was voted on still stands.
+
+    Args:
+        session: in the single-writer transaction.
+        name: the contract's name.
+        version: the version.
+        at: the time, UTC.
+        voted_on: what the proposal bound when it was opened.
+        rule_set: digest of the rule set in force now.
+        reason: for the record.
 
     Raises:
         BindingChanged: something else stands now than what was voted on.
         TransitionRefused: the version is not proposed.
     """
-    now = binding(session, name, version, voted_on.rule_set)
+    now = binding(session, name, version, rule_set)
     changed = [
         field
         for field in Binding.__struct_fields__

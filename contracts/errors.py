@@ -83,3 +83,7 @@ class LoadRefused(ContractError):
 
 class PageInvalid(ContractError):
     """A list was asked to go on from a cursor that it never gave."""
+
+
+class ArtifactRefused(ContractError):
+    """What was uploaded as a runtime is not a WebAssembly component of an acceptable size."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from contracts import deployment, store
+from contracts import artifacts, deployment, store
 from contracts.errors import ContractError, RuntimeUnknown
 from contracts.evidence import (
     Attestation,
@@ -31,7 +31,6 @@ from contracts.gates.subjects import Machines, NodeUnavailable, Recorded, Subjec
 from contracts.gating import passed, run_gates
 from contracts.lifecycle import State
 from contracts.packages import Package, open_package
-from contracts.sandbox import runtime as runtimes
 from contracts.services import ContractServices
 from contracts.tables import EvidenceRow, GateJobRow, VersionRow
 from ledger.database import reading, writing
@@ -98,11 +97,14 @@ def run_pending_gates(
 
 def claim(engine: Engine, at: dt.datetime) -> str | None:
     """Claim the oldest job that nobody holds; return its package digest, or None."""
+    free = sa.or_(
+        GateJobRow.status == "waiting",
+        sa.and_(GateJobRow.status == "running", GateJobRow.claimed_until <= at),
+    )
+    with reading(engine) as session:
+        if session.scalar(sa.select(GateJobRow.digest).where(free).limit(1)) is None:
+            return None  # nothing to do is the rule: the writer's lock is not taken for it
     with writing(engine) as session:
-        free = sa.or_(
-            GateJobRow.status == "waiting",
-            sa.and_(GateJobRow.status == "running", GateJobRow.claimed_until <= at),
-        )
         jobs = session.scalars(sa.select(GateJobRow).where(free).order_by(GateJobRow.queued_at))
         for job in jobs.all():
             if job.attempts >= MAX_ATTEMPTS:
@@ -171,7 +173,8 @@ def _subject(
     work: _Work,
     requirements: tuple[RequirementTable, str],
 ) -> tuple[Subject, Conditions]:
-    runtime = runtimes.find(work.row.runtime, services.cache)
+    with reading(engine) as session:
+        runtime = artifacts.find_runtime(session, work.row.runtime, services.cache)
     if runtime is None:
         raise RuntimeUnknown(f"runtime {work.row.runtime} is not on this machine; fetch it first")
     table, digest = requirements
@@ -217,9 +220,11 @@ def conditions_of(
 
 
 def _known(engine: Engine, digest: str, conditions: Conditions) -> dict[str, GateStatement]:
-    """Return statements of gates that were run under these very conditions before."""
+    """Return statements of gates run under these conditions since the job was queued."""
     with reading(engine) as session:
+        asked_at = store.job_row(session, digest).queued_at
         rows = store.latest_evidence(session, digest)
+    rows = {gate: row for gate, row in rows.items() if row.at >= asked_at}
     known = {}
     for gate, row in rows.items():
         statement = statement_in(row.envelope)

@@ -68,7 +68,7 @@ TRANSITIONS: dict[Step, dict[State, State]] = {
     Step.SCHEDULE: {State.APPROVED: State.SCHEDULED},
     Step.ACTIVATE: {State.SCHEDULED: State.ACTIVE},
     Step.DEPRECATE: {State.ACTIVE: State.DEPRECATED},
-    Step.RETIRE: {State.DEPRECATED: State.RETIRED},
+    Step.RETIRE: {State.DEPRECATED: State.RETIRED, State.FROZEN: State.RETIRED},
 }
 """Every transition that there is; what is not here is refused."""
 

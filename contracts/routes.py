@@ -13,11 +13,19 @@ from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Response, ServerSentEvent
 from sqlalchemy.engine import Engine
 
-from contracts import artifacts, deployment, queries
-from contracts.artifacts import RuntimeView
+from contracts import deployment, queries
+from contracts.attesting import (
+    ATTESTATION_KIND,
+    ContractAttestation,
+    FindingView,
+    attest_version,
+    findings,
+)
 from contracts.deployment import PACKAGE_KIND, ContractPackage, Submission
-from contracts.errors import PackageInvalid
+from contracts.errors import PackageInvalid, SubmissionMismatch
 from contracts.queries import GateProgress, GateView, LifeEvent, VersionPage, VersionView
+from contracts.rechecking import RECHECK_KIND, ContractRecheck, recheck
+from contracts.runtime_routes import ROUTES as RUNTIME_ROUTES
 from contracts.services import ContractServices
 from ledger.database import reading, writing
 from policies.actions import Action
@@ -26,7 +34,6 @@ from policies.compilation import CompiledRules
 from policies.errors import Fault
 
 ARCHIVE_TYPE = "application/zip"
-WASM_TYPE = "application/wasm"
 MAX_STREAM = dt.timedelta(minutes=30)
 """The longest stream of progress; a client asks again after it."""
 
@@ -232,50 +239,82 @@ async def stream_gate_progress(
     return ServerSentEvent(events(), event_type="progress")
 
 
-@get(
-    "/v1/runtimes",
-    opt={"authz": Action.RUNTIME_READ},
+@post(
+    "/v1/contracts/{name:str}/{version:str}/recheck",
+    opt={"authz": "statement"},
     sync_to_thread=True,
+    status_code=202,
     tags=["contracts"],
-    summary="List registered contract runtimes",
+    summary="Run the gates of a contract version again",
 )
-def list_runtimes(
-    actor: NamedDependency[Actor],
+def recheck_contract(
+    body: RawBody,
     database: NamedDependency[Engine],
+    at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     contracts: NamedDependency[ContractServices],
-) -> tuple[RuntimeView, ...]:
-    """Return each runtime's id and artifact digest."""
-    with reading(database) as session:
-        registered = contracts.runtimes(session)
-    return artifacts.list_runtimes(rules, actor, registered, contracts)
+    name: FromPath[str],
+    version: FromPath[str],
+) -> GateProgress:
+    """Make it a draft again; a vote that is open on it becomes void."""
+    actor, opened = contracts.desk.open(body, RECHECK_KIND, ContractRecheck)
+    _check_path(name, version, opened.body.name, opened.body.version)
+    with writing(database) as session:
+        recheck(session, contracts, rules, actor, opened, at)
+        return queries.progress(session, rules, actor, name, version)
+
+
+@post(
+    "/v1/contracts/{name:str}/{version:str}/attestations",
+    opt={"authz": "statement"},
+    sync_to_thread=True,
+    tags=["contracts"],
+    summary="Say what one's own run of the gates found",
+)
+def attest_contract(
+    body: RawBody,
+    database: NamedDependency[Engine],
+    at: NamedDependency[dt.datetime],
+    rules: NamedDependency[CompiledRules],
+    contracts: NamedDependency[ContractServices],
+    name: FromPath[str],
+    version: FromPath[str],
+) -> tuple[FindingView, ...]:
+    """Keep it for those who vote, beside what the registry attests."""
+    actor, opened = contracts.desk.open(body, ATTESTATION_KIND, ContractAttestation)
+    _check_path(name, version, opened.body.name, opened.body.version)
+    with writing(database) as session:
+        return attest_version(session, rules, actor, opened, at)
 
 
 @get(
-    "/v1/runtimes/{runtime:str}/artifact",
-    opt={"authz": Action.RUNTIME_READ},
+    "/v1/contracts/{name:str}/{version:str}/attestations",
+    opt={"authz": Action.CONTRACT_READ},
     sync_to_thread=True,
     tags=["contracts"],
-    summary="Download a contract runtime",
-    media_type=WASM_TYPE,
+    summary="Read what members found when they ran the gates themselves",
 )
-def download_runtime(
+def read_contract_attestations(
     actor: NamedDependency[Actor],
     database: NamedDependency[Engine],
     rules: NamedDependency[CompiledRules],
-    contracts: NamedDependency[ContractServices],
-    runtime: FromPath[str],
-) -> Response[bytes]:
-    """Return the WebAssembly artifact; whoever keeps it computes the id from its bytes."""
+    name: FromPath[str],
+    version: FromPath[str],
+) -> tuple[FindingView, ...]:
+    """Return each finding, oldest first, and whether the registry attests the same."""
     with reading(database) as session:
-        registered = contracts.runtimes(session)
-    artifact = artifacts.read_artifact(rules, actor, registered, contracts, runtime)
-    return Response(artifact, media_type=WASM_TYPE)
+        return findings(session, rules, actor, name, version)
+
+
+def _check_path(name: str, version: str, said_name: str, said_version: str) -> None:
+    if (name, version) != (said_name, said_version):
+        raise SubmissionMismatch(
+            f"sent to {name} {version}; the statement says {said_name} {said_version}"
+        )
 
 
 ROUTES = (
-    list_runtimes,
-    download_runtime,
+    *RUNTIME_ROUTES,
     submit_contract,
     list_contracts,
     read_contract,
@@ -284,4 +323,7 @@ ROUTES = (
     download_contract,
     read_gate_progress,
     stream_gate_progress,
+    recheck_contract,
+    attest_contract,
+    read_contract_attestations,
 )

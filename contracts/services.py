@@ -38,6 +38,16 @@ GatesObserver = Callable[[Session, str, str, dt.datetime], None]
 """Is told, in the transaction that records it, that a version (name, version) passed its gates."""
 
 
+ReopeningObserver = Callable[[Session, str, str, str, dt.datetime], None]
+"""Is told that the gates of a version (name, version, reason) run again: no vote on it stands."""
+
+
+def reopened_unobserved(
+    _session: Session, _name: str, _version: str, _reason: str, _at: dt.datetime
+) -> None:
+    """Do nothing: nobody votes."""
+
+
 def unobserved(_session: Session, _name: str, _version: str, _at: dt.datetime) -> None:
     """Do nothing: nobody decides on what a registry without a network has gated."""
 
@@ -53,6 +63,7 @@ class ContractServices:
         recordings: finds recorded transactions, for the replay gate.
         cache: where runtimes are kept on this machine; the default folder if None.
         gated: is told of versions that passed, so that they can be voted on.
+        reopened: is told of versions whose gates run again, so that they cannot.
     """
 
     desk: Desk
@@ -61,3 +72,4 @@ class ContractServices:
     recordings: Recordings = field(default=recorded_transactions)
     cache: Path | None = None
     gated: GatesObserver = field(default=unobserved)
+    reopened: ReopeningObserver = field(default=reopened_unobserved)

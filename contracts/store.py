@@ -13,8 +13,11 @@ from contracts.tables import (
     EventRow,
     EvidenceRow,
     GateJobRow,
+    MemberFindingRow,
     PackageRow,
+    RuntimeRow,
     VersionRow,
+    VoteBindingRow,
 )
 
 
@@ -178,3 +181,31 @@ def job_row(session: Session, digest: str) -> GateJobRow:
     if row is None:
         raise VersionNotFound(f"no package with digest {digest} is registered")
     return row
+
+
+def vote_binding(session: Session, proposal: str, name: str, version: str) -> VoteBindingRow | None:
+    """Return what a proposal bound of a version, or None."""
+    return session.get(VoteBindingRow, (proposal, name, version))
+
+
+def member_findings(session: Session, digest: str) -> list[MemberFindingRow]:
+    """Return what members found of a package, oldest first."""
+    return list(
+        session.scalars(
+            sa.select(MemberFindingRow)
+            .where(MemberFindingRow.digest == digest)
+            .order_by(MemberFindingRow.log_index, MemberFindingRow.gate)
+        )
+    )
+
+
+def find_artifact(session: Session, runtime: str) -> bytes | None:
+    """Return the artifact of a runtime that was uploaded, or None."""
+    row = session.get(RuntimeRow, runtime)
+    return None if row is None else row.artifact
+
+
+def has_artifact(session: Session, runtime: str) -> bool:
+    """Return whether the artifact of a runtime was uploaded."""
+    query = sa.select(RuntimeRow.id).where(RuntimeRow.id == runtime)
+    return session.scalar(query) is not None

@@ -93,6 +93,45 @@ class EvidenceRow(Base):
     at: Mapped[dt.datetime]
 
 
+class VoteBindingRow(Base):
+    """What a proposal to approve a version bound when it was opened: a `deployment.Binding`."""
+
+    __tablename__ = "contract_vote_binding"
+    __table_args__ = {"info": {APPEND_ONLY: True}}  # noqa: RUF012 - SQLAlchemy reads it as is
+
+    proposal: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    name: Mapped[str] = mapped_column(NAME, primary_key=True)
+    version: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    binding: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    at: Mapped[dt.datetime]
+
+
+class MemberFindingRow(Base):
+    """What a member found of one gate when it ran the gate itself."""
+
+    __tablename__ = "contract_member_finding"
+    __table_args__ = {"info": {APPEND_ONLY: True}}  # noqa: RUF012 - SQLAlchemy reads it as is
+
+    log_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    gate: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    digest: Mapped[str] = mapped_column(DIGEST, index=True)
+    member: Mapped[str] = mapped_column(NAME)
+    payload_digest: Mapped[str] = mapped_column(DIGEST)
+    at: Mapped[dt.datetime]
+
+
+class RuntimeRow(Base):
+    """The artifact of a runtime, kept so that every machine of the network can have it."""
+
+    __tablename__ = "contract_runtime"
+    __table_args__ = {"info": {APPEND_ONLY: True}}  # noqa: RUF012 - SQLAlchemy reads it as is
+
+    id: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    artifact: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    added_by: Mapped[str] = mapped_column(NAME)
+    at: Mapped[dt.datetime]
+
+
 class GateJobRow(Base):
     """The work of judging one package: what is done, and what a restart has to take up again."""
 

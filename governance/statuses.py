@@ -17,6 +17,7 @@ TRY_AGAIN = frozenset({429, UNAVAILABLE})
 
 _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
     BAD: (
+        contract.ArtifactRefused,
         contract.DigestMismatch,
         contract.EvidenceInvalid,
         contract.PackageInvalid,
@@ -103,10 +104,12 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         governance.ApplicationRefused,
         governance.IncidentInvalid,
         governance.IssuanceRefused,
+        governance.RecoveryRefused,
         governance.ProposalInvalid,
         ledger.AccountKeyWrong,
         ledger.ContractRejected,
         ledger.ContractUnknown,
+        ledger.ForeignParameters,
         ledger.InvestorUnknown,
         ledger.OutsideTimeWindow,
         ledger.PasswordRefused,
@@ -119,6 +122,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
     BROKEN: (
         contract.RuntimeInvalid,
         governance.AnchorsInvalid,
+        governance.EntryWrong,
         governance.CertificateUnsound,
         governance.ContractNotActive,
         governance.DatabaseInUse,
@@ -143,6 +147,8 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         ledger.LogStateInvalid,
         ledger.LogWrong,
         ledger.SplitViewFound,
+        policy.MatrixMalformed,
+        policy.StatementsMalformed,
     ),
     UNAVAILABLE: (
         contract.RuntimeNotBuilt,

@@ -7,6 +7,9 @@ from sqlalchemy.orm import Session
 
 from contracts import deployment
 from contracts import store as registry
+from contracts.artifacts import find_runtime
+from contracts.balloting import carry, open_vote
+from contracts.errors import BindingChanged, RuntimeUnknown
 from contracts.lifecycle import State
 from governance.decisions.actions import (
     ApproveContract,
@@ -16,13 +19,16 @@ from governance.decisions.actions import (
     RegisterRuntime,
     RetireContract,
     UnfreezeContract,
+    contract_key,
 )
 from governance.decisions.effects import Decided
+from governance.decisions.entitlement import MAX_REASON
 from governance.decisions.recording import record_facts
 from governance.decisions.services import DecisionServices
 from governance.decisions.statements import (
     ContractActivated,
     ContractGated,
+    ContractReopened,
     ContractUnused,
     ContractUsed,
     Fact,
@@ -32,20 +38,36 @@ from governance.decisions.store import load_state
 from ledger.gateway import STAMP
 from ledger.log.store import log_size
 from ledger.tables import RightRow
+from policies.errors import Fault
 
 
 class RegistryEffects:
     """Moves contract versions on in the registry, inside the transaction of the decision.
 
-    The votes were bound to the digests of package, evidence, runtime, base and rule set by
-    `decisions`; what is bound here is compared once more with what the registry holds.
+    The votes are bound to the digests of package, evidence, runtime, base and rule set twice: by
+    `decisions`, to what the log says, and here, to what the registry held when the proposal was
+    opened. Neither may have changed when the votes are counted.
     """
 
     def proposed(
         self, session: Session, action: ApproveContract, proposal: str, at: dt.datetime
     ) -> None:
-        """Note that a vote on the version is open."""
-        deployment.propose(session, action.name, action.version, at, proposal)
+        """Note that a vote on the version is open, and what it is about.
+
+        Raises:
+            BindingChanged: the registry holds something else than the log says.
+        """
+        state = load_state(session)
+        name, version = action.name, action.version
+        bound = open_vote(session, proposal, name, version, state.parameters.rule_set, at)
+        said = state.contracts[contract_key(name, version)]
+        faults = tuple(
+            Fault(field, f"the log says {getattr(said, field)}, the registry {have}")
+            for field in ("package", "evidence", "runtime")
+            if getattr(said, field) != (have := getattr(bound, field))
+        )
+        if faults:
+            raise BindingChanged("the registry has other evidence than the log; recheck", faults)
 
     def not_approved(
         self, session: Session, action: ApproveContract, reason: str, decided: Decided
@@ -54,11 +76,10 @@ class RegistryEffects:
         deployment.withdraw(session, action.name, action.version, decided.at, reason)
 
     def approve(self, session: Session, action: ApproveContract, decided: Decided) -> None:
-        """Approve the version; activate it unless it is scheduled for later."""
+        """Approve the version as it was voted on; activate it unless it is scheduled for later."""
         name, version, at = action.name, action.version, decided.at
         rule_set = load_state(session).parameters.rule_set
-        bound = deployment.binding(session, name, version, rule_set)
-        deployment.approve(session, name, version, at, voted_on=bound, reason=decided.proposal)
+        carry(session, decided.proposal, name, version, rule_set, at)
         if action.activate_at is None:
             self._activate(session, name, version, at)
 
@@ -109,8 +130,16 @@ class RegistryEffects:
             reason=decided.proposal,
         )
 
-    def register_runtime(self, session: Session, action: RegisterRuntime, decided: Decided) -> None:
-        """The parameters list the runtime from now on; the registry reads them."""
+    def register_runtime(self, session: Session, action: RegisterRuntime, decided: Decided) -> None:  # noqa: ARG002 - the protocol's signature
+        """Check that every machine can have the runtime that the parameters list from now on.
+
+        Raises:
+            RuntimeUnknown: nobody has uploaded its artifact.
+        """
+        if find_runtime(session, action.runtime) is None:
+            raise RuntimeUnknown(
+                f"no artifact of {action.runtime} was uploaded; `sekisho contract upload-runtime`"
+            )
 
     def _activate(self, session: Session, name: str, version: str, at: dt.datetime) -> None:
         index = log_size(session)
@@ -139,6 +168,20 @@ class GatedObserver:
             runtime=bound.runtime,
             base=bound.base or "",
         )
+        record_facts(session, self._services, [fact], at)
+
+
+class ReopenedObserver:
+    """Tells decisions of versions whose gates run again: a vote on them becomes void."""
+
+    def __init__(self, services: DecisionServices) -> None:
+        self._services = services
+
+    def __call__(
+        self, session: Session, name: str, version: str, reason: str, at: dt.datetime
+    ) -> None:
+        """Record the fact."""
+        fact = ContractReopened(name, version, reason[:MAX_REASON])
         record_facts(session, self._services, [fact], at)
 
 

@@ -15,7 +15,11 @@ from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
 from contracts.services import ContractServices
 from contracts.store import package_row
 from governance.access.tokens import Tokens
-from governance.assembly.contract_effects import GatedObserver, RightsObserver
+from governance.assembly.contract_effects import (
+    GatedObserver,
+    ReopenedObserver,
+    RightsObserver,
+)
 from governance.assembly.keys import ServiceKeys, open_keys
 from governance.assembly.services import GovernanceServices, governance_services, utc_now
 from governance.assembly.view import CertifiedNodeKeys, HostedNodes, NetworkView, VersionsInForce
@@ -106,6 +110,7 @@ def open_network(settings: Settings) -> Network:
             runtimes=view.runtimes,
             signer=governance.authority.herald.signer,
             gated=GatedObserver(governance.decisions),
+            reopened=ReopenedObserver(governance.decisions),
         ),
         ledger=LedgerServices(
             desk=governance.desk,

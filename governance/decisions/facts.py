@@ -32,6 +32,7 @@ from governance.decisions.statements import (
     ContractActivated,
     ContractGated,
     ContractHalted,
+    ContractReopened,
     ContractUnused,
     ContractUsed,
     Elapsed,
@@ -81,6 +82,8 @@ def _changed(  # noqa: C901, PLR0911 - one for each arm of a closed union
             return _revoke(state, fact, at)
         case ContractGated():
             return _gate(state, fact)
+        case ContractReopened():
+            return _reopen(state, fact)
         case ContractUsed() | ContractUnused():
             return _use(state, fact)
         case ContractActivated():
@@ -207,6 +210,15 @@ def _gate(state: NetworkState, fact: ContractGated) -> NetworkState:
         status=status,
     )
     return transitions.put_contract(state, contract)
+
+
+def _reopen(state: NetworkState, fact: ContractReopened) -> NetworkState:
+    key = contract_key(fact.name, fact.version)
+    known = state.contracts.get(key)
+    if known is None or known.status is not ContractStatus.GATED:
+        raise FactRefused(f"{key} is {known.status if known else 'unknown'}, not gated")
+    left = {k: contract for k, contract in state.contracts.items() if k != key}
+    return msgspec.structs.replace(state, contracts=left)
 
 
 def _use(state: NetworkState, fact: ContractUsed | ContractUnused) -> NetworkState:

@@ -174,6 +174,14 @@ class ContractGated(_Fact, frozen=True, tag="contract_gated"):
     base: str
 
 
+class ContractReopened(_Fact, frozen=True, tag="contract_reopened"):
+    """The gates of a gated version run again, and why; until they pass it cannot be voted on."""
+
+    name: str
+    version: str
+    reason: str
+
+
 class ContractUsed(_Fact, frozen=True, tag="contract_used"):
     """From now on rights of this registrar use the contract."""
 
@@ -230,6 +238,7 @@ Fact = (
     | CertificateIssued
     | CertificateRevoked
     | ContractGated
+    | ContractReopened
     | ContractUsed
     | ContractUnused
     | Elapsed
