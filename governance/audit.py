@@ -2,20 +2,22 @@
 
 Needs the log's files (a URL, a directory, an export) and the *anchors* that a member pinned when
 it joined; asks no server to be honest. It shares the pure rules with the server and none of the
-code that decided there.
+code that decided there. What it checks beside the tree is in `auditing`.
 """
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 
 import httpx
 import msgspec
 from cryptography import x509
 
+from governance.auditing.auditor import Auditor, Listener
+from governance.auditing.documents import Documents
+from governance.auditing.entries import TRANSACTION, read_entry
+from governance.auditing.transactions import Transactions, read_tear_offs
 from governance.decisions.network import NetworkState
-from governance.decisions.replay import Replay
-from governance.errors import AnchorsInvalid, ReplayDiffers
+from governance.errors import AnchorsInvalid, EntryWrong, ReplayDiffers
 from ledger.errors import NoteInvalid
 from ledger.log.notes import VerifierKey, parse_verifier_key
 from ledger.log.reader import TIMEOUT, DirectorySource, Progress, Reader, Source, UrlSource
@@ -56,6 +58,8 @@ class AuditReport(msgspec.Struct, frozen=True):
         root: hex.
         kinds: how many entries of each kind.
         decisions: how many were recomputed with the same outcome.
+        rule_sets: digest of each rule set that was in force → whether its text was examined.
+        own_transactions: how many of one's own transactions were found where they belong.
         state: the network as of the last entry audited.
     """
 
@@ -64,6 +68,8 @@ class AuditReport(msgspec.Struct, frozen=True):
     root: str
     kinds: dict[str, int]
     decisions: int
+    rule_sets: dict[str, str]
+    own_transactions: int
     state: NetworkState
 
 
@@ -97,6 +103,8 @@ def audit(
     *,
     at_index: int | None = None,
     progress: Progress | None = None,
+    documents: Path | None = None,
+    tear_offs: Path | None = None,
 ) -> AuditReport:
     """Verify the whole log, and derive the network from it.
 
@@ -105,45 +113,65 @@ def audit(
         anchors: what is trusted.
         at_index: derive the network as of this entry, inclusive; the last one if omitted.
         progress: told how far it is.
+        documents: folder of documents that the log names by digest (`auditing.documents`).
+        tear_offs: folder of transactions that one was shown (`auditing.transactions`).
 
     Raises:
         LogWrong, LogResourceMissing: a file or entry is not what the checkpoint promises.
-        ReplayDiffers: an entry says what does not follow from those before it.
+        ReplayDiffers: a decision is not what follows from the entries before it.
+        EntryWrong: an entry says what its author could not say, or what is not so.
     """
     reader = open_reader(source, anchors)
     opened = reader.checkpoint()
-    running = Replay(anchors.genesis)
-    kinds: Counter[str] = Counter()
-    whole = at_index is None or at_index + 1 >= opened.checkpoint.size
+    auditor = make_auditor(anchors, documents, tear_offs)
+    then: NetworkState | None = None
     for index, entry in reader.entries(opened.checkpoint, 0, progress):
-        kinds[entry_kind(entry)] += 1
-        if at_index is None or index <= at_index:
-            running.feed(index, entry)
-    state = running.finish() if whole else running.state
-    if state.network != anchors.network:
-        raise ReplayDiffers(f"the log is {state.network}'s, not {anchors.network}'s")
+        auditor.take(index, entry)
+        if index == at_index:
+            then = auditor.replay.state
+    last = auditor.finish()
+    if last.network != anchors.network:
+        raise ReplayDiffers(f"the log is {last.network}'s, not {anchors.network}'s")
     return AuditReport(
         origin=opened.checkpoint.origin,
         size=opened.checkpoint.size,
         root=opened.checkpoint.root.hex(),
-        kinds=dict(sorted(kinds.items())),
-        decisions=len(running.decisions),
-        state=state,
+        kinds=dict(sorted(auditor.kinds.items())),
+        decisions=len(auditor.replay.decisions),
+        rule_sets={
+            **dict.fromkeys(auditor.rule_sets.checked, "examined"),
+            **dict.fromkeys(auditor.rule_sets.missing, "text not given"),
+        },
+        own_transactions=auditor.transactions.finish(auditor.certificates),
+        state=then or last,
     )
+
+
+def make_auditor(
+    anchors: Anchors,
+    documents: Path | None = None,
+    tear_offs: Path | None = None,
+    listener: Listener | None = None,
+) -> Auditor:
+    """Return an auditor that believes these anchors.
+
+    Raises:
+        AnchorsInvalid: the root certificate, or a tear-off, cannot be read.
+        EntryWrong: a document or a tear-off is not what it is called.
+    """
+    try:
+        root = x509.load_pem_x509_certificate(anchors.root_certificate.encode())
+    except ValueError as error:
+        raise AnchorsInvalid(f"the pinned root certificate cannot be read: {error}") from error
+    transactions = Transactions(read_tear_offs(tear_offs))
+    return Auditor(anchors.genesis, root, Documents(documents), transactions, listener)
 
 
 def entry_kind(entry: bytes) -> str:
     """Return what kind of entry these bytes are; `unknown` where they do not say."""
+    if TRANSACTION.fullmatch(entry):
+        return "transaction"
     try:
-        head = msgspec.json.decode(entry, type=_Head)
-    except msgspec.MsgspecError:
+        return read_entry(0, entry).kind
+    except EntryWrong:
         return "unknown"
-    if head.payloadType:
-        return head.payloadType.rpartition("vnd.sekisho.")[2].removesuffix(".v1+json")
-    return head.kind or head.sekisho.partition("/")[0] or "unknown"
-
-
-class _Head(msgspec.Struct, frozen=True):
-    payloadType: str = ""  # noqa: N815 - the name that DSSE gives it
-    sekisho: str = ""
-    kind: str = ""

@@ -225,3 +225,7 @@ class SignaturesMissing(GovernanceError):
 
 class DatabaseInUse(GovernanceError):
     """The database holds something already, and what was asked for wants a fresh one."""
+
+
+class EntryWrong(GovernanceError):
+    """An entry of the log says what cannot be true, or what its author could not say."""

@@ -195,7 +195,7 @@ def replay(entries: Iterable[tuple[int, bytes]], genesis: str | None = None) -> 
 
 def _governance(data: bytes) -> Envelope | None:
     """Return the envelope in `data` if it is a statement about the network."""
-    if not data.startswith(b'{"payload"'):
+    if data.startswith(b'{"sekisho"'):
         return None
     try:
         envelope = read_envelope(data)

@@ -1,0 +1,92 @@
+"""Documents that the log names by digest: texts of rule sets, evidence too large for an entry."""
+
+from pathlib import Path
+
+from governance.auditing.entries import Entry
+from governance.errors import EntryWrong
+from ledger.hashing import content_digest, tagged_hash
+from policies.engine import shipped_text
+from policies.errors import PolicyError
+from policies.review import examine_rules
+
+
+class Documents:
+    """Documents by digest: the rules that are shipped, and those of a folder.
+
+    Args:
+        folder: with a file for each document; a file named after a digest in hex, whatever its
+            suffix, must have it. None for the shipped ones alone.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.given = folder is not None
+        self._texts: dict[str, bytes] = {}
+        self._commitments: dict[str, bytes] = {}
+        self._add(shipped_text().encode())
+        for file in sorted(folder.iterdir()) if folder else ():
+            if file.is_file():
+                digest = self._add(file.read_bytes())
+                self._check_name(file, digest)
+
+    def find(self, digest: str) -> bytes | None:
+        """Return the document with this digest, `sha256:<hex>`."""
+        return self._texts.get(digest)
+
+    def committed(self, commitment: str) -> bytes | None:
+        """Return the statement behind a commitment of the log, in hex."""
+        return self._commitments.get(commitment)
+
+    def _add(self, data: bytes) -> str:
+        digest = content_digest(data)
+        self._texts[digest] = data
+        self._commitments[tagged_hash("log/statement", data).hex()] = data
+        return digest
+
+    def _check_name(self, file: Path, digest: str) -> None:
+        stem = file.name.partition(".")[0].removeprefix("sha256-").removeprefix("sha256:")
+        named = len(stem) == len(digest.removeprefix("sha256:")) and not set(stem) - _HEX
+        if named and digest != f"sha256:{stem}":
+            raise EntryWrong(f"{file.name} is not the document with that digest: it has {digest}")
+
+
+_HEX = set("0123456789abcdef")
+
+
+class RuleSets:
+    """Checks each rule set that comes into force.
+
+    Args:
+        documents: where their texts are.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self.checked: dict[str, int] = {}
+        self.missing: dict[str, int] = {}
+
+    def adopt(self, index: int, digest: str) -> None:
+        """Take the rule set in force from entry `index` on.
+
+        Raises:
+            EntryWrong: its text is not to be had although documents were given, or has faults.
+        """
+        if digest in self.checked or digest in self.missing:
+            return
+        text = self._documents.find(digest)
+        if text is None:
+            self.missing[digest] = index
+            if self._documents.given:
+                raise EntryWrong(f"the rule set {digest} is not among the documents given")
+            return
+        self.checked[digest] = index
+        try:
+            faults = examine_rules(text)
+        except PolicyError as error:
+            raise EntryWrong(f"the rule set {digest} cannot be read: {error}") from error
+        if faults:
+            raise EntryWrong(f"the rule set {digest} has faults: {faults[0]}")
+
+
+def evidence_of(entry: Entry, documents: Documents) -> bytes | None:
+    """Return the attestation in an entry, or behind its commitment if the document is there."""
+    return entry.data if entry.envelope is not None else documents.committed(entry.commitment)
