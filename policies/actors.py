@@ -16,11 +16,13 @@ class Actor(msgspec.Struct, frozen=True):
         member_id: the member's id, without a prefix.
         roles: the roles that the registry says it holds now; empty for one who may do nothing.
         sponsor_id: the operating partner through which an ecosystem partner acts.
+        suspended: it reads its own past and acts on nothing, whatever its roles allow.
     """
 
     member_id: str
     roles: frozenset[str] = frozenset()
     sponsor_id: str | None = None
+    suspended: bool = False
 
     @property
     def subject(self) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from policies.actors import Actor
 from policies.errors import Denied, Fault
-from policies.resources import Resource
+from policies.resources import ANY, READ, Resource, single_arm
 from policies.rules import EVERY_FIELD, Effect, Rule, RuleSet
 from policies.shadows import Cell, cells_of
 
@@ -16,6 +16,9 @@ MAX_MERGED = 65_536
 
 NO_FIELDS: Mapping[str, Effect] = MappingProxyType({})
 """What actions that show no fields grant."""
+
+_EVERYBODYS = frozenset(single_arm(ANY))
+"""Arms that admit rows whoever's they are."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -116,10 +119,15 @@ class CompiledRules:
         Raises:
             Denied: no rule allows it, or rules deny all of it; the message names them.
         """
-        answer = self.judge(actor.roles, action)
+        answer = self.answer(actor, action)
         if isinstance(answer, Decision):
             return answer
         raise Denied(answer.message, tuple(Fault(action, rule) for rule in answer.rules))
+
+    def answer(self, actor: Actor, action: str) -> Decision | Refusal:
+        """Return the decision or the refusal for an actor, as data."""
+        answer = self.judge(actor.roles, action)
+        return own_past(answer) if actor.suspended else answer
 
     def judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
         """Return the decision or the refusal for a set of roles, as data.
@@ -152,6 +160,24 @@ class CompiledRules:
             if len(self._merged) < MAX_MERGED:
                 self._merged[roles, str(action)] = answer
         return answer
+
+
+def own_past(answer: Decision | Refusal) -> Decision | Refusal:
+    """Return what is left of `answer` for a suspended member: to read its own past, nothing else.
+
+    No rule set can give more. What is left are the arms that admit rows of its own, of its
+    customers or of its products, and what has no rows to hide because every member may know it:
+    who belongs to the network, what was proposed and decided.
+    """
+    if isinstance(answer, Refusal):
+        return answer
+    left = tuple(
+        grant for grant in answer.grants if not grant.fields or grant.arm not in _EVERYBODYS
+    )
+    if answer.action.partition(":")[2] == READ and left:
+        return Decision(answer.rule_set, answer.action, answer.rules, left)
+    message = f"suspended: {answer.action} is more than to read one's own past"
+    return Refusal(answer.rule_set, answer.action, message, answer.rules)
 
 
 def compile_rules(rule_set: RuleSet) -> CompiledRules:

@@ -54,7 +54,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(rules: CompiledRules, actor: Actor, action: str) -> Explanation:
     """Return what `rules` say of `actor` and `action`, and why; never raises for a denial."""
-    answer = rules.judge(actor.roles, action)
+    answer = rules.answer(actor, action)
     allowed = isinstance(answer, Decision)
     arms = _arms(answer) if isinstance(answer, Decision) else ()
     reason = _reason(answer, arms) if isinstance(answer, Decision) else answer.message

@@ -2,8 +2,9 @@
 
 The client proves itself with a JWT signed by its node key; it gets an opaque token of ten
 minutes, kept here only as a hash. The token, its key's certificate and its member are looked up
-again after half a second, so that a revocation acts within a second in every process. Where
-mutual TLS is on, the token works only with the certificate that it was issued to (RFC 8705).
+again after half a second, so that a revocation acts within a second in every process. A suspended
+member gets tokens too: the rules let it read its own past, and nothing else. Where mutual TLS is
+on, the token works only with the certificate that it was issued to (RFC 8705).
 """
 
 import datetime as dt
@@ -21,7 +22,7 @@ from sqlalchemy.engine import Engine
 from governance.access.store import add_token, spend, token_by_hash
 from governance.access.tables import AccessToken
 from governance.errors import Unauthenticated
-from governance.membership.store import certified_key, member_actor
+from governance.membership.store import known_key, reading_actor
 from ledger.database import reading, writing
 from ledger.keys import accept_public_key
 from policies.actors import Actor
@@ -116,10 +117,10 @@ class Tokens:
                 raise Unauthenticated("the access token is not valid")
             if row.certificate_thumbprint not in (None, certificate_thumbprint):
                 raise Unauthenticated("the access token is bound to another certificate")
-            owner = certified_key(session, row.key_id, at)
+            owner = known_key(session, row.key_id, at)
             if owner is None or owner.member_id != row.member_id:
                 raise Unauthenticated("the access token is not valid")
-            return member_actor(session, row.member_id)
+            return reading_actor(session, row.member_id)
 
     def _claims(self, assertion: str, at: dt.datetime) -> tuple[str, dict[str, str]]:
         try:
@@ -127,7 +128,7 @@ class Tokens:
         except jwt.InvalidTokenError as error:
             raise Unauthenticated("the client assertion is not a JWT") from error
         with reading(self._database) as session:
-            owner = certified_key(session, key_name, at)
+            owner = known_key(session, key_name, at)
         if owner is None:
             raise Unauthenticated("the client assertion is not valid")
         try:

@@ -1,7 +1,7 @@
 """HTTP of identities: EST, CRL, OCSP, authorities' certificates, the network map.
 
-All but enrolment is public, as RFC 5280, 6960 and 7030 have it: what is served is signed, and the
-network map is verified by who reads it.
+All but enrolment and the network map is public, as RFC 5280, 6960 and 7030 have it: what is served
+is signed. The network map is for members, who verify it themselves.
 """
 
 import base64
@@ -28,6 +28,7 @@ from governance.identity.publication import (
 from governance.membership.services import MembershipServices
 from ledger.database import reading, writing
 from policies.actions import Action
+from policies.actors import Actor
 from policies.compilation import CompiledRules
 
 CERTS_ONLY = "application/pkcs7-mime; smime-type=certs-only"
@@ -222,11 +223,14 @@ def ocsp_by_get(
 )
 def network_map(
     request: Request[Any, Any, Any],
+    actor: NamedDependency[Actor],
+    rules: NamedDependency[CompiledRules],
     database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     membership: NamedDependency[MembershipServices],
 ) -> Response[bytes]:
     """Return the newest map as a DSSE envelope, with an ETag; 304 if the client has it."""
+    rules.decide(actor, Action.NETWORK_MAP_READ)
     herald = membership.authority.herald
     with reading(database) as session:
         version, digest = membership.parameters(session, at)

@@ -70,35 +70,63 @@ def member(session: Session, member_id: str) -> Membership:
 
 def member_standing(session: Session, member_id: str) -> Standing:
     """Return what the member may do now, its sponsor regarded; a stranger is former."""
-    found = find_member(session, member_id)
-    if found is None:
-        return Standing.FORMER
-    sponsor = find_member(session, found.sponsor_id) if found.sponsor_id else None
+    found = _without_nodes(session, member_id)
+    return Standing.FORMER if found is None else _standing(session, found)
+
+
+def _standing(session: Session, found: Membership) -> Standing:
+    sponsor = _without_nodes(session, found.sponsor_id) if found.sponsor_id else None
     return standing(found, sponsor)
+
+
+def _without_nodes(session: Session, member_id: str) -> Membership | None:
+    """Return the newest membership as far as its standing goes: this is asked all the time."""
+    row = newest_row(session, member_id)
+    return None if row is None else _membership(row, ())
 
 
 def member_actor(session: Session, member_id: str) -> Actor:
     """Return the actor that a member is now: without roles unless it and its sponsor are active."""
-    found = find_member(session, member_id)
-    if found is None or member_standing(session, member_id) is not Standing.ACTIVE:
+    found = _without_nodes(session, member_id)
+    if found is None or _standing(session, found) is not Standing.ACTIVE:
         return Actor(member_id)
     return Actor(member_id, frozenset(found.roles), found.sponsor_id)
 
 
+def reading_actor(session: Session, member_id: str) -> Actor:
+    """Return the actor that a member is where it only reads: suspended, it sees its own past.
+
+    A stranger and a former member hold no roles.
+    """
+    found = find_member(session, member_id)
+    if found is None:
+        return Actor(member_id)
+    match member_standing(session, member_id):
+        case Standing.ACTIVE:
+            return Actor(member_id, frozenset(found.roles), found.sponsor_id)
+        case Standing.SUSPENDED:
+            return Actor(member_id, frozenset(found.roles), found.sponsor_id, suspended=True)
+        case Standing.FORMER:
+            return Actor(member_id)
+
+
 def certified_key(session: Session, key_id: str, at: dt.datetime) -> CertifiedKey | None:
     """Return for whom a key may speak: certified, unexpired, unrevoked, of an active member."""
-    found = known_key(session, key_id, at)
-    if found is None or member_standing(session, found.member_id) is not Standing.ACTIVE:
-        return None
-    return found
+    return _key_if(session, key_id, at, {Standing.ACTIVE})
 
 
 def known_key(session: Session, key_id: str, at: dt.datetime) -> CertifiedKey | None:
     """Return whose key it is, the member perhaps suspended: to let it read its own past."""
+    return _key_if(session, key_id, at, set(Standing) - {Standing.FORMER})
+
+
+def _key_if(
+    session: Session, key_id: str, at: dt.datetime, standings: set[Standing]
+) -> CertifiedKey | None:
     row = identity.valid_by_key(session, key_id, at)
     if row is None or row.kind == CertificateKind.SERVICE:
         return None
-    if member_standing(session, row.member_id) is Standing.FORMER:
+    if member_standing(session, row.member_id) not in standings:
         return None
     return CertifiedKey(row.member_id, row.node, row.serial, row.der, row.not_after)
 

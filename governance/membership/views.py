@@ -181,7 +181,7 @@ def list_expiring(
         Denied: the actor may not read certificates.
     """
     rules.decide(actor, Action.CERTIFICATE_READ)
-    everyone = Role.PLATFORM_ADMINISTRATOR in actor.roles
+    everyone = Role.PLATFORM_ADMINISTRATOR in actor.roles and not actor.suspended
     return renewals.expiring(session, at, None if everyone else actor.member_id)
 
 

@@ -60,15 +60,18 @@ def explain_member(
 ) -> Explanation:
     """Return what the rules in force say of a member, with the roles that it holds now, and why.
 
-    A membership that is not active holds no roles.
+    A suspended member, or one whose sponsor is, reads its own past; one that ended holds no roles.
 
     Raises:
         Denied: the actor may not ask.
         MemberUnknown: there is no such member.
     """
     rules.decide(actor, Action.POLICY_EXPLAIN)
-    member = load_state(session).members.get(member_id)
+    state = load_state(session)
+    member = state.members.get(member_id)
     if member is None:
         raise MemberUnknown(f"no member {member_id}")
-    roles = member.roles if member.status is MemberStatus.ACTIVE else frozenset()
-    return explain(rules, Actor(member_id, roles, member.sponsor), action)
+    ended = member.status in (MemberStatus.REVOKED, MemberStatus.LEFT)
+    roles = frozenset[str]() if ended else member.roles
+    suspended = not ended and not state.acting(member_id)
+    return explain(rules, Actor(member_id, roles, member.sponsor, suspended), action)

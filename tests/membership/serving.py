@@ -7,7 +7,6 @@ import base64
 import datetime as dt
 import hashlib
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,7 +88,7 @@ class Partner:
 
     def token(self) -> Any:
         """Ask for an access token; return the answer."""
-        moment = int(time.time())  # PyJWT looks at the machine's clock
+        moment = int(self.consortium.at.timestamp())
         claims = {
             "iss": self.member_id,
             "sub": self.member_id,

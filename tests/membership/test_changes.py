@@ -94,11 +94,14 @@ class TestStanding:
     def test_a_suspended_member_is_still_known(
         self, consortium: Consortium, trust: PrivateKey
     ) -> None:
-        """It may be let in to read its own past, with no role."""
+        """It is let in to read its own past."""
         suspend(consortium, "trust-a")
         with reading(consortium.engine) as session:
             found = store.known_key(session, key_id(trust.public_key()), consortium.at)
+            actor = store.reading_actor(session, "trust-a")
         assert found is not None
+        assert actor.suspended
+        assert actor.roles == {Role.REGISTRAR}
 
     def test_revocation_is_for_good(self, consortium: Consortium, trust: PrivateKey) -> None:
         revoke(consortium, "trust-a")

@@ -157,3 +157,55 @@ def test_decisions_cannot_be_changed_by_who_receives_them(shipped: CompiledRules
         decision.rules = ()  # type: ignore[misc]  # that it is refused is the point
     with pytest.raises(TypeError):
         decision.grants[0].fields["quantity"] = Effect.HIDDEN  # type: ignore[index]  # likewise
+
+
+class TestSuspended:
+    @pytest.mark.parametrize("role", sorted(ROLES))
+    def test_never_gains_and_acts_on_nothing(self, shipped: CompiledRules, role: str) -> None:
+        suspended = Actor("someone", frozenset({role}), suspended=True)
+        for action in Action:
+            answer = shipped.answer(suspended, action)
+            if not isinstance(answer, Decision):
+                continue
+            assert action.verb == "read"
+            before = shipped.decide(actor(role), action)
+            assert all(grant in before.grants for grant in answer.grants)
+
+    @pytest.mark.parametrize(
+        ("role", "action", "arms"),
+        [
+            ("registrar", Action.TRANSFER_READ, ("own_register",)),
+            (
+                "custodian",
+                Action.TRANSFER_READ,
+                ("managed_customers.from", "managed_customers.to"),
+            ),
+            ("custodian", Action.INVESTOR_READ, ("own_records",)),
+            ("fundraiser", Action.REGISTER_READ, ("own_products",)),
+            ("intermediary", Action.INSTRUCTION_READ, ("own_instructions",)),
+            ("registrar", Action.MEMBERSHIP_READ, ("everything",)),
+            ("registrar", Action.LOG_READ, ("governance_log",)),
+        ],
+    )
+    def test_reads_its_own_past(
+        self, shipped: CompiledRules, role: str, action: Action, arms: tuple[str, ...]
+    ) -> None:
+        suspended = Actor("someone", frozenset({role}), suspended=True)
+        assert shipped.decide(suspended, action).arms == arms
+
+    @pytest.mark.parametrize(
+        ("role", "action"),
+        [
+            ("custodian", Action.BENEFICIAL_RIGHT_READ),
+            ("custodian", Action.TRANSFER_CONTROL_READ),
+            ("auditor", Action.READ_RECEIPT_READ),
+            ("registrar", Action.CERTIFICATE_RENEW),
+            ("registrar", Action.VOTE_CAST),
+        ],
+    )
+    def test_not_what_is_others_nor_to_act(
+        self, shipped: CompiledRules, role: str, action: Action
+    ) -> None:
+        assert shipped.decide(actor(role), action)
+        with pytest.raises(Denied, match="suspended"):
+            shipped.decide(Actor("someone", frozenset({role}), suspended=True), action)
