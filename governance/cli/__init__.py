@@ -5,7 +5,7 @@ import sys
 import click
 
 from contracts.errors import ContractError
-from governance.cli import output
+from governance.cli import options, output
 from governance.client.connection import Refused
 from governance.errors import GovernanceError, ServerUnreachable
 from ledger.errors import LedgerError
@@ -18,6 +18,7 @@ COMMANDS = {
     "proposal": "governance.cli.proposal:proposal",
     "contract": "governance.cli.contract:contract",
     "ledger": "governance.cli.ledger:ledger",
+    "statement": "governance.cli.statement:statement",
     "log": "governance.cli.log:log",
     "policy": "governance.cli.policy:policy",
     "governance": "governance.cli.governing:governance",
@@ -28,7 +29,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(options.Group):
     """Loads a command's module when it is asked for, so that `--help` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

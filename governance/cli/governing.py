@@ -13,7 +13,7 @@ from governance.decisions.explanation import who_decides_what
 from governance.decisions.voting_rules import VotingRules
 
 
-@click.group()
+@click.group(cls=options.Group)
 def governance() -> None:
     """Who decides what, what is to come, and whether the record holds."""
 

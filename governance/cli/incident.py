@@ -25,7 +25,7 @@ _SHOWN = ("id", "kind", "about", "status", "answerable", "acknowledge_by", "esca
 _when = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
 
-@click.group()
+@click.group(cls=options.Group)
 def incident() -> None:
     """What went wrong, who answers for it, by when."""
 

@@ -18,10 +18,24 @@ from governance.errors import DatasetInvalid
 from ledger.composition import Instruction, Wallet
 from ledger.declarations import BeneficialRight
 
+TRANSFER = {
+    "trade_id": "trade",
+    "transfer_type": "type",
+    "beneficial_right_id": "right",
+    "from_investor_id": "from",
+    "to_investor_id": "to",
+    "quantity": "quantity",
+    "registered_at": "registered",
+}
+"""Fields of a transfer and the columns that show them."""
+
+HOLDING = {"as_of": "as of", "beneficial_right_id": "right", "quantity": "quantity"}
+CHANGE = {**HOLDING, "delta": "change"}
+
 CONTRACT = click.option("--contract", default="beneficial_right", show_default=True)
 
 
-@click.group()
+@click.group(cls=options.Group)
 def ledger() -> None:
     """Register rights and customers, move tokens, ask the ledger."""
 
@@ -64,7 +78,11 @@ def control(control_id: str, allowed: str, folder: Path, yes: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @options.folder
 def customers(file: Path, folder: Path) -> None:
-    """Register one's customers of FILE (investors.csv), with new account keys."""
+    """Take the investors in FILE into custody, with a new account key each (custodians).
+
+    FILE is a CSV with investor_id, custody_holder_id and custodian_id; lines of other custodians
+    are left out.
+    """
     connection = options.connect(folder)
     own = connection.member_id
     with file.open(encoding="utf-8-sig", newline="") as handle:
@@ -94,11 +112,13 @@ def rotate_key(investor_id: str, folder: Path, yes: bool) -> None:
 
 def _transfer_options(command: Any) -> Any:
     for option in (
-        click.option("--right", "right_id", required=True, help="Beneficial right."),
-        click.option("--quantity", type=click.IntRange(1), required=True),
+        click.option("--right", "right_id", required=True, help="Id of the beneficial right."),
+        click.option("--quantity", type=click.IntRange(1), required=True, help="Units."),
         click.option("--trade", default="", help="Trade id; a new one by default."),
         click.option("--settlement", type=click.DateTime(["%Y-%m-%d"]), help="Default: today."),
-        click.option("--draft", type=click.Path(path_type=Path), help="Do not send: write FILE."),
+        click.option(
+            "--draft", type=click.Path(path_type=Path), help="Write this file, send nothing."
+        ),
         CONTRACT,
         options.folder,
     ):
@@ -109,16 +129,18 @@ def _transfer_options(command: Any) -> Any:
 @ledger.command()
 @_transfer_options
 @click.option("--to", "taker", required=True, help="Investor that gets the tokens.")
-@click.option("--issuer-info", default="", help="What the tokens say of the issuer.")
+@click.option("--issuer-info", default="", help="What the tokens say; default: the fundraiser.")
 def issue(taker: str, issuer_info: str, **given: Any) -> None:
     """Issue tokens (registrars)."""
+    if not issuer_info:
+        issuer_info = ledgering.fundraiser_of(options.connect(given["folder"]), given["right_id"])
     _move("issue", "", taker, issuer_info=issuer_info, **given)
 
 
 @ledger.command()
 @_transfer_options
-@click.option("--from", "giver", required=True)
-@click.option("--to", "taker", required=True)
+@click.option("--from", "giver", required=True, help="Your customer that gives.")
+@click.option("--to", "taker", required=True, help="Investor that receives.")
 def transfer(giver: str, taker: str, **given: Any) -> None:
     """Move tokens from a customer to another investor (custodians)."""
     _move("transfer", giver, taker, **given)
@@ -136,9 +158,12 @@ def cancel(giver: str, taker: str, cancels: str, **given: Any) -> None:
 
 @ledger.command()
 @_transfer_options
-@click.option("--from", "giver", required=True)
+@click.option("--from", "giver", required=True, help="Investor whose tokens end.")
 def redeem(giver: str, **given: Any) -> None:
-    """Redeem tokens (registrars); write a draft for the custodian to sign (--draft)."""
+    """Redeem tokens (registrars).
+
+    The investor's custodian has to sign: write a draft with --draft, let it `sign`, `submit`.
+    """
     _move("redeem", giver, "", **given)
 
 
@@ -147,8 +172,8 @@ def redeem(giver: str, **given: Any) -> None:
 @options.folder
 @options.yes
 def sign(file: Path, folder: Path, yes: bool) -> None:
-    """Sign a draft with the account keys in one's folder (custodians)."""
-    draft = msgspec.json.decode(file.read_bytes(), type=Draft)
+    """Sign a draft with the account keys in your folder (custodians)."""
+    draft = _read_draft(file)
     for line in draft.lines():
         console.print(line, markup=False)
     confirm("Sign this transaction for your customers.", yes=yes)
@@ -161,10 +186,14 @@ def sign(file: Path, folder: Path, yes: bool) -> None:
 @ledger.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @options.folder
-def submit(file: Path, folder: Path) -> None:
+@click.option("--print", "show", is_flag=True, help="Print what would be sent, for curl.")
+def submit(file: Path, folder: Path, show: bool) -> None:
     """Send a draft that everybody has signed."""
-    draft = msgspec.json.decode(file.read_bytes(), type=Draft)
-    _send(options.connect(folder), finish(draft))
+    data = finish(_read_draft(file))
+    if show:
+        click.echo(data.decode())
+    else:
+        _send(options.connect(folder), data)
 
 
 @ledger.command()
@@ -176,7 +205,7 @@ def submit(file: Path, folder: Path) -> None:
 def transfers(
     folder: Path, right_id: str | None, trade_id: str | None, limit: int, as_json: bool
 ) -> None:
-    """List the transfers that one may see, newest first."""
+    """List the transfers that you may see, newest first."""
     connection = options.connect(folder)
     page = connection.get(
         "/v1/ledger/transfers", beneficial_right_id=right_id, trade_id=trade_id, limit=limit
@@ -184,17 +213,8 @@ def transfers(
     if as_json:
         show_json(page)
         return
-    names = (
-        "trade_id",
-        "transfer_type",
-        "beneficial_right_id",
-        "from_investor_id",
-        "to_investor_id",
-        "quantity",
-        "registered_at",
-    )
-    rows = ([item.get(name) for name in names] for item in page["items"])
-    show_table("Transfers", [name.removesuffix("_id") for name in names], rows)
+    rows = ([item.get(name) for name in TRANSFER] for item in page["items"])
+    show_table("Transfers", list(TRANSFER.values()), rows)
     console.print(f"under rule set {page['rule_set']}", markup=False)
 
 
@@ -220,10 +240,29 @@ def register(
 
 
 @ledger.command()
+@options.folder
+@options.as_json
+def rights(folder: Path, as_json: bool) -> None:
+    """List the beneficial rights that you may see."""
+    items = list(options.connect(folder).pages("/v1/ledger/rights", limit=500))
+    if as_json:
+        show_json(items)
+        return
+    names = {
+        "beneficial_right_id": "right",
+        "beneficial_right_name": "name",
+        "registrar_id": "registrar",
+        "established_quantity": "established",
+        "redemption_date": "redeemed on",
+    }
+    show_table("Rights", list(names.values()), ([i.get(n) for n in names] for i in items))
+
+
+@ledger.command()
 @click.argument("txid")
 @options.folder
 def transaction(txid: str, folder: Path) -> None:
-    """Show what one may see of a transaction: a tear-off with its proofs."""
+    """Print what you may see of a transaction: a tear-off with its proofs, as JSON."""
     show_json(options.connect(folder).get(f"/v1/ledger/transactions/{txid}"))
 
 
@@ -233,13 +272,13 @@ def transaction(txid: str, folder: Path) -> None:
 @options.as_json
 def statement(investor_id: str, folder: Path, as_json: bool) -> None:
     """Show an investor's holdings and their changes."""
-    path = f"/v1/ledger/investors/{investor_id}/statement"
-    items = list(options.connect(folder).pages(path))
+    found = ledgering.read_statement_of(options.connect(folder), investor_id)
     if as_json:
-        show_json(items)
+        show_json(found)
         return
-    names = ("as_of", "beneficial_right_id", "delta", "quantity")
-    show_table(f"Statement of {investor_id}", names, ([i.get(n) for n in names] for i in items))
+    for title, part, columns in (("Holdings", "holdings", HOLDING), ("Changes", "changes", CHANGE)):
+        rows = ([row.get(name) for name in columns] for row in found[part])
+        show_table(f"{title} of {investor_id}", list(columns.values()), rows)
 
 
 @ledger.command()
@@ -258,6 +297,13 @@ def tokens(folder: Path, right_id: str | None, investor_id: str | None, as_json:
         return
     names = ("token_id", "investor_id", "quantity", "token_txid")
     show_table("Tokens", names, ([i.get(n) for n in names] for i in items))
+
+
+def _read_draft(file: Path) -> Draft:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Draft)
+    except msgspec.MsgspecError as error:
+        raise DatasetInvalid(f"{file} is no draft of a transaction: {error}") from error
 
 
 def _move(
@@ -297,7 +343,9 @@ def _move(
     if draft is not None:
         started = start(composer, wallet, instruction, accounts)
         draft.write_bytes(msgspec.json.encode(started))
-        console.print(f"wrote {draft}: to be signed by the custodian of {giver or taker}")
+        missing = ", ".join(started.missing)
+        then = f"to be signed by the custodian of {missing}" if missing else "complete: submit it"
+        console.print(f"wrote {draft}: {then}", markup=False)
         return
     signed = composer.execute(wallet, instruction)
     console.print(f"trade {instruction.trade_id}", markup=False)

@@ -23,7 +23,7 @@ anchors_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=options.Group)
 def log() -> None:
     """Check what the network did, without believing anyone."""
 

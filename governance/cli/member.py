@@ -1,5 +1,6 @@
 """`sekisho member …`: a membership, from either side."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from governance.cli import options
 from governance.cli.output import confirm, console, show_fields, show_json, show_table
 from governance.client import joining, renewing
 from governance.client.anchors import fetch_anchors, pin_anchors
-from governance.client.connection import Connection, new_statement
+from governance.client.connection import Connection, client_assertion, new_statement
 from governance.client.folder import MemberFile, MemberFolder
 from governance.client.members import hosted_nodes, own_node
 from governance.membership import statements as said
@@ -20,7 +21,7 @@ from ledger.statements import sign_statement
 ROLES = click.Choice([role.value for role in Role])
 
 
-@click.group()
+@click.group(cls=options.Group)
 def member() -> None:
     """Join the network, renew certificates, see who belongs to it."""
 
@@ -100,13 +101,16 @@ def apply(
 
 @member.command()
 @options.folder
+@click.option(
+    "--wait", type=click.IntRange(0), default=0, help="Seconds to wait for the certificate."
+)
 @options.as_json
-def status(folder: Path, as_json: bool) -> None:
+def status(folder: Path, wait: int, as_json: bool) -> None:
     """Show what became of the application, and fetch the certificate once it is issued."""
     made = MemberFolder(folder)
     certificate = None
     if made.certificate is None:
-        certificate = joining.fetch_certificate(made)
+        certificate = joining.fetch_certificate(made, wait)
     answer = joining.application_state(made)
     if as_json:
         show_json(answer)
@@ -115,6 +119,21 @@ def status(folder: Path, as_json: bool) -> None:
     show_fields({name: answer[name] for name in shown if answer[name] is not None})
     if certificate is not None:
         console.print(f"certificate {certificate.serial_number:x} saved in {folder / 'node.crt'}")
+
+
+@member.command()
+@options.folder
+@click.option("--assertion", is_flag=True, help="The signed assertion that a token is got with.")
+def token(folder: Path, assertion: bool) -> None:
+    """Print an access token of ten minutes, for curl and the like.
+
+    With --assertion, print the JWT (RFC 7523) that gets one from /oauth/token; it works once.
+    """
+    made = MemberFolder(folder)
+    if assertion:
+        click.echo(client_assertion(made, dt.datetime.now(dt.UTC)))
+    else:
+        click.echo(options.connect(folder).token())
 
 
 @member.command("list")

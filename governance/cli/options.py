@@ -7,6 +7,21 @@ import click
 from governance.client.connection import Connection
 from governance.client.folder import MemberFolder
 
+SENTENCE = 400
+"""Characters of a command's first sentence in a list of commands: it is never cut off."""
+
+
+class Group(click.Group):
+    """A group whose list of commands shows each one's first sentence whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with what it does."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(SENTENCE)) for name, command in found if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 folder = click.option(
     "--folder",
     envvar="SEKISHO_HOME",

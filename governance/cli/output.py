@@ -1,5 +1,7 @@
 """How commands speak: tables for people, JSON for machines, one line for an error."""
 
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,10 +16,15 @@ from rich.table import Table
 REFUSED, USAGE, UNREACHABLE, UNVERIFIED = 1, 2, 3, 4
 """Exit codes: refused by the network; bad arguments; no answer; verification failed."""
 
-console = Console(highlight=False, soft_wrap=True)
+PIPE_WIDTH = 120
+"""Columns of a table that goes to no terminal, unless COLUMNS says otherwise."""
+
+_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+console = Console(highlight=False, soft_wrap=True, width=_width)
 problems = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Item = TypeVar("Item")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z")
 
 
 def show_json(document: Any) -> None:
@@ -75,7 +82,9 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return _escape(str(value))
+    text = str(value)
+    instant = _INSTANT.fullmatch(text)
+    return f"{instant[1]} {instant[2]}Z" if instant else _escape(text)
 
 
 def _escape(text: str) -> str:

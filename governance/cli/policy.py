@@ -1,5 +1,6 @@
 """`sekisho policy …`: what the rules say, what a change would do, why somebody may."""
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ rules_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=options.Group)
 def policy() -> None:
     """Who may see and do what, and why."""
 
@@ -73,9 +74,17 @@ def check(proposed: Path, rules_file: Path | None, as_json: bool) -> None:
         raise SystemExit(UNVERIFIED)
 
 
+def _known_action(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    known = [str(action) for action in Action]
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=4, cutoff=0.3)
+        raise click.BadParameter(f"no action {value!r}; did you mean {', '.join(near) or known}?")
+    return value
+
+
 @policy.command("explain")
 @click.argument("member")
-@click.argument("action", type=click.Choice([str(action) for action in Action]))
+@click.argument("action", callback=_known_action)
 @click.option(
     "--role",
     "roles",
@@ -94,7 +103,12 @@ def explain_command(
     folder: Path,
     as_json: bool,
 ) -> None:
-    """Say whether MEMBER may do ACTION, in which rows and fields, and by which rules."""
+    """Say whether MEMBER may do ACTION, in which rows and fields, and by which rules.
+
+    ACTION is resource:verb, such as transfer:read; `sekisho policy matrix` has them all. The server
+    is asked for the member's roles and the rules in force, which takes an administrator or an
+    auditor; with --role, nobody is asked.
+    """
     if roles:
         found = explain(read_rules(rules_file), Actor(member, frozenset(roles)), action)
         answer = msgspec.to_builtins(found)

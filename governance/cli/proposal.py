@@ -11,18 +11,24 @@ from governance.cli.output import confirm, console, show_fields, show_json, show
 from governance.client import governing
 from governance.client.connection import Connection
 from governance.decisions import actions as a
+from governance.decisions.voting import Status
+
+SHORT = 12
+"""Hex digits of a proposal's digest in a table: enough to find it by."""
 
 reason_option = click.option("--reason", required=True, help="Why: who votes reads it.")
 
 
-@click.group()
+@click.group(cls=options.Group)
 def proposal() -> None:
     """Propose, vote, and see seat by seat where a proposal stands."""
 
 
 @proposal.command("list")
 @options.folder
-@click.option("--status", help="open, approved, rejected, expired, void or withdrawn.")
+@click.option(
+    "--status", type=click.Choice([status.value for status in Status]), help="Only these."
+)
 @options.as_json
 def list_proposals(folder: Path, status: str | None, as_json: bool) -> None:
     """List proposals, newest first."""
@@ -33,7 +39,10 @@ def list_proposals(folder: Path, status: str | None, as_json: bool) -> None:
     show_table(
         "Proposals",
         ("proposal", "author", "what", "status", "opened"),
-        ((p["id"], p["author"], ", ".join(p["kinds"]), p["status"], p["opened_at"]) for p in found),
+        (
+            (short(p["id"]), p["author"], ", ".join(p["kinds"]), p["status"], p["opened_at"])
+            for p in found
+        ),
     )
 
 
@@ -244,6 +253,11 @@ def actions(file: Path, folder: Path, yes: bool, reason: str) -> None:
     _propose(folder, *found, reason=reason, yes=yes)
 
 
+def short(identifier: str) -> str:
+    """Return the beginning of a proposal's digest, by which commands find it."""
+    return identifier.removeprefix("sha256:")[:SHORT]
+
+
 def find(connection: Connection, prefix: str) -> str:
     """Return the digest of the proposal that begins with `prefix`; a whole digest as it is."""
     wanted = prefix if prefix.startswith("sha256:") else "sha256:" + prefix
@@ -251,7 +265,9 @@ def find(connection: Connection, prefix: str) -> str:
         return wanted
     found = [p["id"] for p in connection.pages("/v1/proposals") if p["id"].startswith(wanted)]
     if len(found) != 1:
-        raise click.ClickException(f"{len(found)} proposals begin with {prefix}")
+        raise click.ClickException(
+            f"{len(found)} proposals begin with {prefix}; see `sekisho proposal list`"
+        )
     return str(found[0])
 
 

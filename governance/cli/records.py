@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -22,7 +22,7 @@ from ledger.records.imports import MAX_BODY, UNFINISHED
 from ledger.records.intake import Target
 
 
-@click.group()
+@click.group(cls=options.Group)
 def records() -> None:
     """Keep, import and erase your own records."""
 
@@ -62,6 +62,16 @@ def import_file(
             console.print(f"  {line}{fault['where']}: {fault['message']}", markup=False)
     if report["problems"]:
         context.exit(UNVERIFIED)
+
+
+@records.command()
+@click.argument("table")
+@click.argument("file", type=click.File("rb"))
+@options.folder
+def create(table: str, file: BinaryIO, folder: Path) -> None:
+    """Create a record of TABLE from the JSON in FILE; the same again changes nothing."""
+    connection = options.connect(folder)
+    show_fields(connection.post_bytes(f"/v1/records/{table}", file.read(), "application/json"))
 
 
 @records.command("list")
@@ -138,7 +148,7 @@ def _send(
         advance(start)
         while chunk := handle.read(MAX_BODY):
             path = f"/v1/imports/{state['import_id']}/content"
-            state = connection.post_bytes(path, chunk, "application/octet-stream", offset=start)
+            state = connection.put_bytes(path, chunk, "application/octet-stream", offset=start)
             start += len(chunk)
             advance(len(chunk))
     return state

@@ -16,6 +16,9 @@ from governance.settings import load_settings
     help="TOML file of settings (SEKISHO_CONFIG).",
 )
 def serve(config: Path | None) -> None:
-    """Serve a network; create it first, if there is none in the data folder."""
+    """Serve a network; on the first start, found it in the data folder.
+
+    Settings come from a TOML file and from SEKISHO_… variables: see docs/reference/settings.md.
+    """
     settings = load_settings(config=config)
     run_server(settings, lambda line: console.print(line, markup=False))

@@ -8,6 +8,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from governance.assembly.witnessing import build_witness, cosignature_key, witness_signer
+from governance.cli import options
 from governance.cli.output import console
 from governance.client.anchors import read_anchors
 from ledger.log.notes import parse_verifier_key
@@ -24,7 +25,7 @@ name_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=options.Group)
 def witness() -> None:
     """Watch the log with others: no checkpoint counts that was not seen by all."""
 

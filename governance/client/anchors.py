@@ -10,6 +10,8 @@ from governance.client.folder import write_private
 from governance.errors import AnchorsInvalid
 
 ANCHORS_FILE = "anchors.json"
+ROOT_FILE = "root.crt"
+"""The root certificate among the anchors, for tools that want it in a file of its own."""
 
 
 def fetch_anchors(connection: Connection) -> Anchors:
@@ -47,3 +49,4 @@ def pin_anchors(path: Path, anchors: Anchors) -> None:
         )
     path.mkdir(parents=True, exist_ok=True)
     write_private(file, data)
+    (path / ROOT_FILE).write_text(anchors.root_certificate, encoding="ascii")

@@ -5,7 +5,8 @@ member.json    member id, network, server, organisation, node's host name
 node.key       PKCS#8 PEM, sealed with the passphrase in SEKISHO_PASSPHRASE if there is one
 node.csr       the request that goes with an application
 node.crt       the certificate chain, once the membership is accepted
-accounts.json  account keys of this member's customers, sealed as one file
+anchors.json   what is pinned of the network; root.crt is the root certificate among it
+accounts.*     account keys of this member's customers, sealed as one file
 ```
 
 Keys may as well come from `openssl`: put `node.key` and `node.csr` in the folder.

@@ -11,7 +11,7 @@ from governance.client.accounts import AccountKeys
 from governance.client.connection import Connection
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.statements import PARAMETERS
-from governance.errors import ContractNotActive
+from governance.errors import ContractNotActive, DatasetInvalid
 from ledger.components import Contract, Network, Token
 from ledger.composition import Composer, Wallet, WalletToken
 from ledger.declarations import (
@@ -117,6 +117,29 @@ def version_in_force(connection: Connection, name: str) -> Contract:
         if version["name"] == name and version["in_force"]:
             return Contract(name, version["version"], version["digest"])
     raise ContractNotActive(f"no version of {name} is in force; see `sekisho contract list`")
+
+
+def fundraiser_of(connection: Connection, right: str) -> str:
+    """Return the fundraiser of a beneficial right.
+
+    Raises:
+        DatasetInvalid: this member sees no such right.
+    """
+    for item in connection.pages("/v1/ledger/rights", limit=PAGE):
+        if item["beneficial_right_id"] == right:
+            return str(item["fundraiser_id"])
+    raise DatasetInvalid(f"you see no beneficial right {right}; see `sekisho ledger rights`")
+
+
+def read_statement_of(connection: Connection, investor: str) -> dict[str, list[Any]]:
+    """Return an investor's `holdings`, and all of their `changes`, oldest first."""
+    path = f"/v1/ledger/investors/{investor}/statement"
+    page = connection.get(path, limit=PAGE)
+    found = {"holdings": page["holdings"], "changes": page["changes"]}
+    while page["next"]:
+        page = connection.get(path, limit=PAGE, cursor=page["next"])
+        found["changes"] += page["changes"]
+    return found
 
 
 def read_parameters(connection: Connection) -> NetworkParameters:
