@@ -18,6 +18,7 @@ from governance.cli.output import (
     show_table,
 )
 from governance.client.connection import Connection
+from ledger.records.erasure import ErasureReason
 from ledger.records.imports import MAX_BODY, UNFINISHED
 from ledger.records.intake import Target
 
@@ -106,14 +107,19 @@ def show(table: str, row_id: str, folder: Path, as_json: bool) -> None:
 @records.command()
 @click.argument("table")
 @click.argument("row_id")
+@click.option(
+    "--reason",
+    type=click.Choice([reason.value for reason in ErasureReason]),
+    default=ErasureReason.REQUEST_OF_PERSON.value,
+    show_default=True,
+)
 @options.folder
 @options.yes
-def erase(table: str, row_id: str, folder: Path, yes: bool) -> None:
+def erase(table: str, row_id: str, reason: str, folder: Path, yes: bool) -> None:
     """Erase a person's data for good: its key is destroyed; ledger proofs stay valid."""
     confirm(f"The personal data of {table} {row_id} is erased for good.", yes=yes)
     connection = options.connect(folder)
-    answer = connection.post(f"/v1/records/{table}/{row_id}/erasure", {})
-    show_fields(answer if isinstance(answer, dict) else {"erased": row_id})
+    show_fields(connection.delete(f"/v1/records/{table}/{row_id}/personal-data", reason=reason))
 
 
 @records.command()

@@ -16,6 +16,7 @@ from governance.access.tokens import ASSERTION_TYPE, GRANT_TYPE, TOKEN_LIFETIME,
 from governance.client.folder import MemberFolder
 from governance.errors import GovernanceError, ServerUnreachable
 from ledger.keys import PrivateKey
+from ledger.services import LOG_INDEX_HEADER
 from ledger.statements import Statement, sign_statement
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
@@ -50,6 +51,7 @@ class Connection:
     def __init__(self, server: str, folder: MemberFolder | None = None) -> None:
         self.folder = folder
         self._http = httpx.Client(base_url=server, timeout=TIMEOUT, verify=_trusted())
+        self._seen = -1
         self._token = ""
         self._token_ends = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._key: PrivateKey | None = folder.node_key if folder else None
@@ -118,6 +120,10 @@ class Connection:
         headers = {"Content-Type": content_type}
         return self._answer(self._send("PUT", path, content=content, headers=headers, params=query))
 
+    def delete(self, path: str, **query: Any) -> Any:
+        """Delete what is at `path`; return the JSON answer."""
+        return self._answer(self._send("DELETE", path, params=query))
+
     def say(self, path: str, kind: str, body: msgspec.Struct) -> Any:
         """Sign a statement of `kind`, post it, return the JSON answer."""
         return self.post_bytes(path, self.sign(kind, body), "application/json")
@@ -128,9 +134,13 @@ class Connection:
         return sign_statement(kind, new_statement(folder, body), folder.signer)
 
     def _answer(self, response: httpx.Response) -> Any:
-        return response.json() if response.content else None
+        answer = response.json() if response.content else None
+        self._seen = max(self._seen, newest_index(answer))
+        return answer
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if self._seen >= 0 and method == "GET":
+            options.setdefault("headers", {})[LOG_INDEX_HEADER] = str(self._seen)
         if self.folder is not None and self.folder.certificate is not None:
             headers = options.setdefault("headers", {})
             headers["Authorization"] = "Bearer " + self.token()
@@ -169,6 +179,18 @@ class Connection:
         if self.folder is None:
             raise ServerUnreachable("a stranger has no key to sign with")
         return self.folder
+
+
+def newest_index(answer: Any) -> int:
+    """Return the newest log index that an answer to a submission names, or -1."""
+    match answer:
+        case {"log_index": int(index)}:
+            return index
+        case {"items": [*items]}:
+            receipts = (i.get("receipt") for i in items if isinstance(i, dict))
+            return max(map(newest_index, receipts), default=-1)
+        case _:
+            return -1
 
 
 @cache
