@@ -229,3 +229,15 @@ class DatabaseInUse(GovernanceError):
 
 class EntryWrong(GovernanceError):
     """An entry of the log says what cannot be true, or what its author could not say."""
+
+
+class DatabaseUnsuited(GovernanceError):
+    """This kind of database, or this machine, cannot do what was asked for."""
+
+
+class BackupInvalid(GovernanceError):
+    """The backup is not whole, or is not what it says."""
+
+
+class LogIndexInvalid(GovernanceError):
+    """The header `Sekisho-Log-Index` holds no log index."""

@@ -12,6 +12,8 @@ import structlog
 from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.response import Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from governance import statuses
 from policies.errors import Fault
@@ -34,6 +36,9 @@ _HTTP_TITLES = {
     415: ("unsupported-media-type", "The body's media type is not accepted here."),
     429: ("too-many-requests", "This member asks too often; wait and try again."),
 }
+_DATABASE_GONE = (OperationalError, InterfaceError, PoolExhausted)
+"""Connection lost or refused, a time-out, no room: it may pass."""
+
 _log = structlog.get_logger()
 
 
@@ -57,6 +62,9 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     more_faults: int = 0
 
 
+NO_DATABASE = Problem(
+    URN + "database-unavailable", "The database does not answer now; try again.", 503
+)
 INTERNAL = Problem(URN + "internal", "The server failed; its operator can read why.", 500)
 
 
@@ -76,6 +84,8 @@ def describe(error: Exception) -> Problem:
         return Problem(name, title, status, str(error), faults[:MAX_FAULTS], rest)
     if isinstance(error, HTTPException):
         return _describe_http(error)
+    if isinstance(error, _DATABASE_GONE):
+        return NO_DATABASE
     return INTERNAL
 
 
@@ -84,6 +94,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     problem = describe(error)
     if problem is INTERNAL:
         _log.error("request failed", path=request.url.path, exc_info=error)
+    if problem is NO_DATABASE:
+        _log.error("the database does not answer", path=request.url.path, error=str(error)[:500])
     headers = {"Cache-Control": "no-store"}
     if problem.status in statuses.TRY_AGAIN:
         headers["Retry-After"] = RETRY_AFTER

@@ -27,6 +27,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         data_dir: folder of everything that this process keeps.
         database_url: `sqlite:///…` or `postgresql+psycopg://…`; empty for a file in `data_dir`.
         replica_url: a read replica for queries; empty for none.
+        pool_size: database connections that a process keeps; as many again while it is busy.
+        statement_timeout: seconds after which PostgreSQL ends a statement.
+        lock_timeout: seconds that a statement waits for a lock on PostgreSQL.
         network: name of the business network, a host name of its own, such as `st.example`.
         platform_member: member id of the platform administrator, made on the first start.
         platform_legal_name: its legal name.
@@ -58,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: Path = Path("sekisho-data")
     database_url: str = ""
     replica_url: str = ""
+    pool_size: int = 20
+    statement_timeout: int = 60
+    lock_timeout: int = 30
     network: str = "sekisho.example"
     platform_member: str = "platform"
     platform_legal_name: str = "Platform Administrator"

@@ -6,10 +6,10 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, RawBody
 from msgspec import Meta
@@ -22,7 +22,7 @@ from ledger.database import reading
 from ledger.errors import LedgerError, TransactionMalformed
 from ledger.network import HostedSigners
 from ledger.queries import Asked, Reader, When
-from ledger.services import LedgerServices
+from ledger.services import LOG_INDEX_HEADER, LedgerServices
 from ledger.statement_routes import STATEMENT_ROUTES
 from policies.actions import Action
 from policies.actors import Actor
@@ -41,6 +41,7 @@ class Asker(msgspec.Struct, frozen=True):
     rules: CompiledRules
     services: LedgerServices
     database: Engine
+    seen: str | None
 
     @property
     def signers(self) -> HostedSigners:
@@ -50,7 +51,9 @@ class Asker(msgspec.Struct, frozen=True):
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         """Yield a reader on one consistent snapshot."""
-        with reading(self.database) as session:
+        queried = self.services.queried
+        engine = self.database if queried is None else queried(self.seen)
+        with reading(engine) as session:
             yield Reader(session, self.services.gateway, self.rules, self.actor)
 
 
@@ -59,9 +62,10 @@ def provide_asker(
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
     database: NamedDependency[Engine],
+    request: Request[Any, Any, Any],
 ) -> Asker:
     """Return who reads."""
-    return Asker(actor, rules, ledger, database)
+    return Asker(actor, rules, ledger, database, request.headers.get(LOG_INDEX_HEADER))
 
 
 Asks = NamedDependency[Asker]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from ledger.gateway import Gateway
@@ -33,6 +34,10 @@ def unobserved(_session: Session, _registrar: str, _at: dt.datetime) -> None:
     """Do nothing: no network decides on what a ledger alone registers."""
 
 
+LOG_INDEX_HEADER = "Sekisho-Log-Index"
+"""Header of a query: the log index of the newest entry that the caller has seen."""
+
+
 @dataclass(frozen=True)
 class LedgerServices:
     """What the ledger's routes use.
@@ -44,6 +49,8 @@ class LedgerServices:
         signers: the node keys hosted here, for attestations of registers.
         describe: makes the problem document of a refused item of a batch.
         rights_changed: is told of rights: who uses a contract has a vote on its versions.
+        queried: returns the database that answers a query with this value of
+            `Sekisho-Log-Index`; the one that is written to if None.
     """
 
     desk: Desk
@@ -52,3 +59,4 @@ class LedgerServices:
     signers: HostedSigners
     describe: Callable[[Exception], Any]
     rights_changed: RightsObserver = field(default=unobserved)
+    queried: Callable[[str | None], Engine] | None = None

@@ -26,10 +26,12 @@ from governance.assembly.view import CertifiedNodeKeys, HostedNodes, NetworkView
 from governance.decisions.store import load_state, parameters_envelope
 from governance.errors import NetworkUnfounded
 from governance.membership.services import MembershipServices
+from governance.operations.databases import open_database
+from governance.operations.replica import Replica
 from governance.problems import describe
 from governance.settings import Settings
 from ledger.commitment import Judges
-from ledger.database import connect, reading
+from ledger.database import reading
 from ledger.gateway import Gateway
 from ledger.hashing import content_digest, tagged_hash
 from ledger.notary import Notary
@@ -40,9 +42,6 @@ from ledger.records.services import RecordServices
 from ledger.services import LedgerServices
 from ledger.submission import Submissions
 from ledger.verification import ContractVersion
-
-POOL_SIZE = 20
-"""Database connections that one process keeps; as many again while it is busy."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class Network:
     membership: MembershipServices
     records: RecordServices
     pool: Pool
+    replica: Replica
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -69,6 +69,7 @@ class Network:
         """Commit what waits; stop the sandbox; close the database."""
         self.ledger.submissions.close()
         self.pool.close()
+        self.replica.close()
         self.database.dispose()
 
 
@@ -80,7 +81,9 @@ def open_network(settings: Settings) -> Network:
         KeyStoreUnusable: the keys do not open.
     """
     keys = open_keys(settings)
-    engine = connect(settings.database, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+    engine = open_database(settings)
+    copy = open_database(settings, settings.replica_url) if settings.replica_url else None
+    replica = Replica(engine, copy)
     governance = governance_services(settings, keys, engine)
     governance.observe()
     view = NetworkView(engine)
@@ -119,12 +122,14 @@ def open_network(settings: Settings) -> Network:
             signers=hosted,
             describe=describe,
             rights_changed=RightsObserver(governance.decisions),
+            queried=replica.choose,
         ),
         membership=MembershipServices(governance.authority, governance.desk, _signed_parameters),
         records=RecordServices(
             SoftwareMasterKey(tagged_hash("records/master", keys.secret)), LedgerDirectory()
         ),
         pool=pool,
+        replica=replica,
     )
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "incident": "governance.cli.incident:incident",
     "records": "governance.cli.records:records",
     "witness": "governance.cli.witness:witness",
+    "database": "governance.cli.database:database",
     "doctor": "governance.cli.doctor:doctor",
 }
 

@@ -1,0 +1,1 @@
+"""Running it for years: databases and their roles, replicas, backups and restores."""
