@@ -19,9 +19,13 @@ APPEND_ONLY = [
     "contract_activation",
     "contract_event",
     "contract_evidence",
+    "contract_member_finding",
     "contract_package",
+    "contract_runtime",
+    "contract_vote_binding",
     "governance_document",
     "governance_parameters",
+    "incident_event",
     "ledger_change",
     "ledger_market_session",
     "ledger_snapshot",
@@ -242,11 +246,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_contract_gate_job_status"), ["status"], unique=False)
 
     op.create_table(
+        "contract_member_finding",
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("gate", sa.String(length=20), nullable=False),
+        sa.Column("digest", sa.String(length=71), nullable=False),
+        sa.Column("member", sa.String(length=63), nullable=False),
+        sa.Column("payload_digest", sa.String(length=71), nullable=False),
+        sa.Column("at", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("log_index", "gate", name=op.f("pk_contract_member_finding")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("contract_member_finding", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_contract_member_finding_digest"), ["digest"], unique=False
+        )
+
+    op.create_table(
         "contract_package",
         sa.Column("digest", sa.String(length=71), nullable=False),
         sa.Column("archive", sa.LargeBinary(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contract_package")),
+        info={"append_only": True},
+    )
+    op.create_table(
+        "contract_runtime",
+        sa.Column("id", sa.String(length=71), nullable=False),
+        sa.Column("artifact", sa.LargeBinary(), nullable=False),
+        sa.Column("added_by", sa.String(length=63), nullable=False),
+        sa.Column("at", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contract_runtime")),
         info={"append_only": True},
     )
     op.create_table(
@@ -270,6 +299,18 @@ def upgrade() -> None:
     with op.batch_alter_table("contract_version", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contract_version_digest"), ["digest"], unique=False)
 
+    op.create_table(
+        "contract_vote_binding",
+        sa.Column("proposal", sa.String(length=71), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("version", sa.String(length=20), nullable=False),
+        sa.Column("binding", sa.LargeBinary(), nullable=False),
+        sa.Column("at", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "proposal", "name", "version", name=op.f("pk_contract_vote_binding")
+        ),
+        info={"append_only": True},
+    )
     op.create_table(
         "enrolment_tokens",
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
@@ -327,6 +368,42 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_governance_state")),
     )
     op.create_table(
+        "incident",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("opened_index", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("operation", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("answerable", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("started_at", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", ledger.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
+        sa.UniqueConstraint("opened_index", name=op.f("uq_incident_opened_index")),
+    )
+    with op.batch_alter_table("incident", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_incident_answerable"), ["answerable"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incident_kind"), ["kind"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incident_operation"), ["operation"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incident_started_at"), ["started_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incident_status"), ["status"], unique=False)
+
+    op.create_table(
+        "incident_event",
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("said_at", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("log_index", name=op.f("pk_incident_event")),
+        info={"append_only": True},
+    )
+    with op.batch_alter_table("incident_event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_incident_event_incident"), ["incident"], unique=False)
+
+    op.create_table(
         "invitations",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
@@ -356,13 +433,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger_account_key", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_ledger_account_key_custodian_investor_id"),
-            ["custodian", "investor_id"],
+            batch_op.f("ix_ledger_account_key_custodian_investor_id_from_index"),
+            ["custodian", "investor_id", "from_index"],
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_ledger_account_key_holder_investor_id"),
-            ["holder", "investor_id"],
+            batch_op.f("ix_ledger_account_key_holder_investor_id_from_index"),
+            ["holder", "investor_id", "from_index"],
             unique=False,
         )
         batch_op.create_index(
@@ -416,13 +493,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger_custody", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_ledger_custody_custodian_investor_id"),
-            ["custodian", "investor_id"],
+            batch_op.f("ix_ledger_custody_custodian_investor_id_from_index"),
+            ["custodian", "investor_id", "from_index"],
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_ledger_custody_holder_investor_id"),
-            ["holder", "investor_id"],
+            batch_op.f("ix_ledger_custody_holder_investor_id_from_index"),
+            ["holder", "investor_id", "from_index"],
             unique=False,
         )
         batch_op.create_index(
@@ -483,12 +560,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger_right", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_ledger_right_asset_manager"), ["asset_manager"], unique=False
+            batch_op.f("ix_ledger_right_asset_manager_beneficial_right_id"),
+            ["asset_manager", "beneficial_right_id"],
+            unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_ledger_right_fundraiser"), ["fundraiser"], unique=False
+            batch_op.f("ix_ledger_right_fundraiser_beneficial_right_id"),
+            ["fundraiser", "beneficial_right_id"],
+            unique=False,
         )
-        batch_op.create_index(batch_op.f("ix_ledger_right_registrar"), ["registrar"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_ledger_right_registrar_beneficial_right_id"),
+            ["registrar", "beneficial_right_id"],
+            unique=False,
+        )
         batch_op.create_index(
             batch_op.f("ix_ledger_right_transfer_control_id"), ["transfer_control_id"], unique=False
         )

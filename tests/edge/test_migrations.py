@@ -1,0 +1,44 @@
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.engine import Engine
+
+from governance.upgrading import current_revision, metadata, newest_revision, upgrade_database
+from ledger.database import APPEND_ONLY, connect
+
+TRIGGERED = {
+    "sqlite": "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT event_object_table FROM information_schema.triggers",
+}
+
+
+@pytest.fixture
+def upgraded(database_url: str) -> Iterator[Engine]:
+    """A database that migrations made, from nothing."""
+    engine = connect(database_url)
+    upgrade_database(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_migrations_lead_to_exactly_the_tables_of_the_program(upgraded: Engine):
+    with upgraded.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, metadata())
+    assert found == []
+    assert current_revision(upgraded) == newest_revision()
+
+
+def test_an_upgrade_of_what_is_up_to_date_changes_nothing(upgraded: Engine):
+    upgrade_database(upgraded)
+    assert current_revision(upgraded) == newest_revision()
+
+
+def test_history_is_append_only_after_a_migration(upgraded: Engine):
+    protected = {t.name for t in metadata().sorted_tables if t.info.get(APPEND_ONLY)}
+    with upgraded.connect() as connection:
+        triggered = set(connection.scalars(sa.text(TRIGGERED[upgraded.dialect.name])))
+    assert triggered >= protected
