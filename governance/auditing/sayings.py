@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from contracts.attesting import ATTESTATION_KIND, ContractAttestation
+from contracts.rechecking import RECHECK_KIND, ContractRecheck
 from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.auditing.certificates import Certificates
 from governance.auditing.entries import Entry
@@ -55,6 +57,8 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     **INCIDENTS,
     **OWN_KEY,
     PACKAGE_KIND: ContractPackage,
+    RECHECK_KIND: ContractRecheck,
+    ATTESTATION_KIND: ContractAttestation,
     SESSION_KIND: MarketSession,
 }
 """Every kind of statement that is no governance and is in the log as it came."""

@@ -1,20 +1,21 @@
 """`sekisho contract …`: write, check, submit and watch contract packages."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from contracts import authoring
 from governance.cli import options
-from governance.cli.output import UNVERIFIED, console, problems, show_json, show_table
+from governance.cli.contract_life import LATER, follow_gates
+from governance.cli.gates import gate_progress
+from governance.cli.output import UNVERIFIED, console, show_json, show_table
 from governance.client import contracts as client
 from governance.client import ledgering
 
 package = click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
 
-@click.group()
+@click.group(cls=options.Group)
 def contract() -> None:
     """Take a contract from nothing to a submitted, approved version."""
 
@@ -40,7 +41,8 @@ def new(name: str, directory: Path | None, owner: str) -> None:
 @click.pass_context
 def check(context: click.Context, directory: Path, predecessor: Path | None, as_json: bool) -> None:
     """Run exactly the gates that the registry runs."""
-    report = authoring.check(directory, _tell(as_json), predecessor=predecessor)
+    with gate_progress(quiet=as_json) as tell:
+        report = authoring.check(directory, tell, predecessor=predecessor)
     _show(context, report, as_json=as_json)
 
 
@@ -50,7 +52,9 @@ def check(context: click.Context, directory: Path, predecessor: Path | None, as_
 @click.pass_context
 def test(context: click.Context, directory: Path, as_json: bool) -> None:
     """Run the quick part: form, lint, examples and properties."""
-    _show(context, authoring.run_tests(directory, _tell(as_json)), as_json=as_json)
+    with gate_progress(quiet=as_json) as tell:
+        report = authoring.run_tests(directory, tell)
+    _show(context, report, as_json=as_json)
 
 
 @contract.command()
@@ -59,7 +63,8 @@ def test(context: click.Context, directory: Path, as_json: bool) -> None:
 @options.as_json
 def diff(old: Path, changed: Path, as_json: bool) -> None:
     """Tell what changes from package OLD to package CHANGED: behaviour, manifest, source."""
-    report = authoring.diff(old, changed, _tell(as_json))
+    with gate_progress(quiet=as_json) as tell:
+        report = authoring.diff(old, changed, tell)
     if as_json:
         show_json(report)
     else:
@@ -70,27 +75,21 @@ def diff(old: Path, changed: Path, as_json: bool) -> None:
 @package
 @options.folder
 @click.option("--wait/--no-wait", default=True, help="Wait for the gates.")
+@click.option("--print", "show", is_flag=True, help="Print what would be sent, for curl.")
 @click.pass_context
-def submit(context: click.Context, directory: Path, folder: Path, wait: bool) -> None:
+def submit(context: click.Context, directory: Path, folder: Path, wait: bool, show: bool) -> None:
     """Sign a package and submit it to the registry."""
     connection = options.connect(folder)
     runtime = ledgering.read_parameters(connection).runtimes[-1]
+    if show:
+        click.echo(client.pack(connection, directory, runtime).decode())
+        return
     draft = client.submit(connection, directory, runtime)
     name, version = draft["name"], draft["version"]
     console.print(f"{name} {version} is {draft['state']}: {draft['digest']}", markup=False)
     if not wait:
         return
-    last = ""
-
-    def tell(job: dict[str, Any]) -> None:
-        nonlocal last
-        if job["gate"] and job["gate"] != last:
-            last = job["gate"]
-            console.print(f"  gate {last} …", markup=False)
-
-    outcome = client.wait_for_gates(connection, name, version, tell)
-    console.print(f"gates {outcome['status']}: {outcome['message']}", markup=False)
-    if outcome["status"] != "passed":
+    if not follow_gates(connection, name, version):
         context.exit(UNVERIFIED)
     console.print(f"now: sekisho proposal contract {name} {version} --reason …", markup=False)
 
@@ -127,6 +126,7 @@ def status(name: str, version: str, folder: Path, as_json: bool) -> None:
         "version": connection.get(base),
         "gates": connection.get(f"{base}/gates"),
         "evidence": connection.get(f"{base}/evidence"),
+        "attestations": connection.get(f"{base}/attestations"),
         "life": connection.get(f"{base}/life"),
     }
     if as_json:
@@ -138,6 +138,14 @@ def status(name: str, version: str, folder: Path, as_json: bool) -> None:
         "Evidence",
         ("gate", "passed", "summary"),
         ((e["gate"], e["passed"], e.get("summary", "")) for e in found["evidence"]),
+    )
+    show_table(
+        "Run by members too",
+        ("member", "gate", "found", "at"),
+        (
+            (a["member"], a["gate"], "the same" if a["same"] else "OTHERWISE", a["at"])
+            for a in found["attestations"]
+        ),
     )
     show_table(
         "Life",
@@ -157,18 +165,8 @@ def download(name: str, version: str, file: Path, folder: Path) -> None:
     console.print(f"wrote {file}")
 
 
-def _tell(quiet: bool) -> Any:
-    last = ""
-
-    def tell(gate: str, done: int, total: int) -> None:
-        nonlocal last
-        if quiet or gate == last:
-            return
-        last = gate
-        of = f" (0 of {total})" if total and not done else ""
-        problems.print(f"  {gate}{of} …", markup=False)
-
-    return tell
+for command in LATER:
+    contract.add_command(command)
 
 
 def _show(context: click.Context, report: authoring.Report, *, as_json: bool) -> None:

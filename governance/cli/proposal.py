@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from governance.cli import options
-from governance.cli.output import confirm, console, show_fields, show_json, show_table
+from governance.cli.output import console, show_fields, show_json, show_table
+from governance.cli.proposing import propose_actions, reason_option
 from governance.client import governing
 from governance.client.connection import Connection
 from governance.decisions import actions as a
@@ -15,8 +16,6 @@ from governance.decisions.voting import Status
 
 SHORT = 12
 """Hex digits of a proposal's digest in a table: enough to find it by."""
-
-reason_option = click.option("--reason", required=True, help="Why: who votes reads it.")
 
 
 @click.group(cls=options.Group)
@@ -123,7 +122,7 @@ def withdraw(proposal_id: str, folder: Path, reason: str) -> None:
 @reason_option
 def suspend(member_id: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to suspend a member."""
-    _propose(folder, a.Suspend(member_id=member_id, reason=reason), reason=reason, yes=yes)
+    propose_actions(folder, a.Suspend(member_id=member_id, reason=reason), reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -133,7 +132,7 @@ def suspend(member_id: str, folder: Path, yes: bool, reason: str) -> None:
 @reason_option
 def reinstate(member_id: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to reinstate a suspended member."""
-    _propose(folder, a.Reinstate(member_id=member_id), reason=reason, yes=yes)
+    propose_actions(folder, a.Reinstate(member_id=member_id), reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -143,7 +142,7 @@ def reinstate(member_id: str, folder: Path, yes: bool, reason: str) -> None:
 @reason_option
 def revoke(member_id: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to end a membership for good."""
-    _propose(folder, a.Revoke(member_id=member_id, reason=reason), reason=reason, yes=yes)
+    propose_actions(folder, a.Revoke(member_id=member_id, reason=reason), reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -153,7 +152,7 @@ def revoke(member_id: str, folder: Path, yes: bool, reason: str) -> None:
 @reason_option
 def decline(member_id: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to turn an application down."""
-    _propose(folder, a.Decline(member_id=member_id, reason=reason), reason=reason, yes=yes)
+    propose_actions(folder, a.Decline(member_id=member_id, reason=reason), reason=reason, yes=yes)
 
 
 @proposal.command("grant-role")
@@ -164,7 +163,7 @@ def decline(member_id: str, folder: Path, yes: bool, reason: str) -> None:
 @reason_option
 def grant_role(member_id: str, role: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to give a member a role."""
-    _propose(folder, a.GrantRole(member_id=member_id, role=role), reason=reason, yes=yes)
+    propose_actions(folder, a.GrantRole(member_id=member_id, role=role), reason=reason, yes=yes)
 
 
 @proposal.command("remove-role")
@@ -175,7 +174,7 @@ def grant_role(member_id: str, role: str, folder: Path, yes: bool, reason: str) 
 @reason_option
 def remove_role(member_id: str, role: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to take a role from a member."""
-    _propose(folder, a.RemoveRole(member_id=member_id, role=role), reason=reason, yes=yes)
+    propose_actions(folder, a.RemoveRole(member_id=member_id, role=role), reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -187,7 +186,7 @@ def remove_role(member_id: str, role: str, folder: Path, yes: bool, reason: str)
 def rename(member_id: str, legal_name: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose a change of a member's legal name."""
     action = a.ChangeLegalName(member_id=member_id, legal_name=legal_name)
-    _propose(folder, action, reason=reason, yes=yes)
+    propose_actions(folder, action, reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -199,7 +198,7 @@ def rename(member_id: str, legal_name: str, folder: Path, yes: bool, reason: str
 def recover(member_id: str, key_id: str, folder: Path, yes: bool, reason: str) -> None:
     """Propose to certify the new key of a member that lost its old one."""
     action = a.RecoverKey(member_id=member_id, key_id=key_id, reason=reason)
-    _propose(folder, action, reason=reason, yes=yes)
+    propose_actions(folder, action, reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -220,7 +219,7 @@ def contract(
     """Propose to approve a contract version that has passed its gates."""
     moment = activate_at.replace(tzinfo=dt.UTC) if activate_at else None
     action = a.ApproveContract(name=name, version=version, activate_at=moment)
-    _propose(folder, action, reason=reason, yes=yes)
+    propose_actions(folder, action, reason=reason, yes=yes)
 
 
 @proposal.command("rule-set")
@@ -233,7 +232,7 @@ def rule_set(file: Path, folder: Path, yes: bool, reason: str) -> None:
     connection = options.connect(folder)
     answer = connection.post_bytes("/v1/governance/documents", file.read_bytes(), "text/plain")
     action = a.AdoptRuleSet(rule_set=answer["digest"])
-    _propose(folder, action, reason=reason, yes=yes)
+    propose_actions(folder, action, reason=reason, yes=yes)
 
 
 @proposal.command()
@@ -250,7 +249,7 @@ def actions(file: Path, folder: Path, yes: bool, reason: str) -> None:
         found = msgspec.json.decode(file.read_bytes(), type=list[a.Action])
     except msgspec.MsgspecError as error:
         raise click.ClickException(f"{file}: {error}") from error
-    _propose(folder, *found, reason=reason, yes=yes)
+    propose_actions(folder, *found, reason=reason, yes=yes)
 
 
 def short(identifier: str) -> str:
@@ -276,13 +275,6 @@ def _vote(folder: Path, prefix: str, role: str | None, reason: str, *, approve: 
     identifier = find(connection, prefix)
     answer = governing.vote(connection, identifier, approve=approve, role=role, reason=reason)
     console.print(f"voted; the proposal is [bold]{answer['status']}[/bold]")
-
-
-def _propose(folder: Path, *actions: a.Action, reason: str, yes: bool) -> None:
-    kinds = ", ".join(a.kind(action) for action in actions)
-    confirm(f"Propose to the network: {kinds} — {reason}", yes=yes)
-    answer = governing.propose(options.connect(folder), actions, reason)
-    console.print(f"{answer['id']} is [bold]{answer['status']}[/bold]")
 
 
 def _dropped(dropped: dict[str, object]) -> tuple[object, object]:

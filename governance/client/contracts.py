@@ -1,4 +1,4 @@
-"""Contract packages, from an author's side: submit, and wait for the gates."""
+"""Contract packages, from a member's side: submit, wait for the gates, run them again."""
 
 import base64
 import time
@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.archives import read_folder, write_archive
 from contracts.packages import make_package
+from contracts.rechecking import RECHECK_KIND, ContractRecheck
 from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.client.connection import Connection
 from governance.errors import GatesUnfinished
@@ -19,8 +20,8 @@ PATIENCE = 600.0
 """Seconds that gates may take before a caller gives up waiting; they go on."""
 
 
-def submit(connection: Connection, folder: Path, runtime: str) -> dict[str, Any]:
-    """Sign and submit the package in `folder`; return name, version, digest and state.
+def pack(connection: Connection, folder: Path, runtime: str) -> bytes:
+    """Return what is posted to submit the package in `folder`: signed statement and archive.
 
     Raises:
         PackageInvalid: the package is not in form; every fault is named.
@@ -31,8 +32,25 @@ def submit(connection: Connection, folder: Path, runtime: str) -> dict[str, Any]
     body = ContractPackage(manifest.name, manifest.version, package.digest, runtime)
     statement = connection.sign(PACKAGE_KIND, body)
     archive = base64.b64encode(write_archive(files)).decode()
-    answer: dict[str, Any] = connection.post(
-        "/v1/contracts", {"statement": msgspec.Raw(statement), "archive": archive}
+    return msgspec.json.encode({"statement": msgspec.Raw(statement), "archive": archive})
+
+
+def submit(connection: Connection, folder: Path, runtime: str) -> dict[str, Any]:
+    """Sign and submit the package in `folder`; return name, version, digest and state.
+
+    Raises:
+        PackageInvalid: as `pack`.
+    """
+    document = pack(connection, folder, runtime)
+    answer: dict[str, Any] = connection.post_bytes("/v1/contracts", document, "application/json")
+    return answer
+
+
+def recheck(connection: Connection, name: str, version: str, reason: str) -> dict[str, Any]:
+    """Ask the registry to run all gates of a version again; return how far they are."""
+    path = f"/v1/contracts/{name}/{version}/recheck"
+    answer: dict[str, Any] = connection.say(
+        path, RECHECK_KIND, ContractRecheck(name, version, reason)
     )
     return answer
 

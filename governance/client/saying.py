@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from contracts.attesting import ATTESTATION_KIND, ContractAttestation
+from contracts.rechecking import RECHECK_KIND, ContractRecheck
 from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.client.connection import Connection
 from governance.decisions import statements as decisions
@@ -27,7 +29,9 @@ SAID: dict[str, Said] = {
         membership.ApplicationWithdrawal, "/v1/applications/withdrawals"
     ),
     ledger.RIGHT_KIND: Said(ledger.BeneficialRight, "/v1/ledger/rights"),
+    ATTESTATION_KIND: Said(ContractAttestation, "/v1/contracts/{name}/{version}/attestations"),
     PACKAGE_KIND: Said(ContractPackage, "/v1/contracts"),
+    RECHECK_KIND: Said(ContractRecheck, "/v1/contracts/{name}/{version}/recheck"),
     ledger.CUSTODY_KIND: Said(ledger.CustodyTaken, "/v1/ledger/custody"),
     ledger.RELEASE_KIND: Said(ledger.CustodyReleased, "/v1/ledger/custody/release"),
     membership.ENROLMENT: Said(membership.Enrolment, "/v1/certificates/enrolments"),
