@@ -4,6 +4,7 @@ It is played over HTTP by the demo's scenario, against the real server in a proc
 """
 
 import csv
+import datetime as dt
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -122,6 +123,9 @@ class Served:
     def token(self, member_id: str) -> dict[str, str]:
         """Return the headers with a member's access token."""
         return {"Authorization": f"Bearer {self.member(member_id)._bearer()}"}
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
 
     def rows(self) -> dict[str, int]:
         """Return how many rows each table has, read beside the server."""
