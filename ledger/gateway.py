@@ -1,9 +1,8 @@
 """The only reader of ledger rows: a decision goes in, rows that it admits come out, masked.
 
-Each predicate of each arm becomes one branch: the first keys past the cursor, in order, by one
-index; the branches are united, and the page is cut from what they give. What a row shows follows
-from the arms that admit it, by CASE; the clearest wins. Lists can be filtered only by fields that
-are clear in every arm, and their order is one that hidden rows cannot change.
+`ledger.paging` makes the statement. What a row shows follows from the arms that admit it; the
+clearest wins. Lists can be filtered only by fields that are clear in every arm, and their order is
+one that hidden rows cannot change.
 
 A tripwire on the engine refuses every statement on a protected table that lacks the stamp.
 """
@@ -19,13 +18,17 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from ledger.errors import CursorInvalid, FieldNotComparable, GatewayBypassed
+from ledger.paging import Prepared, Shape
 from ledger.pseudonyms import Pseudonyms
 from ledger.scopes import Column, View
-from policies.compilation import Decision, Grant
+from policies.compilation import Decision
 from policies.rules import Effect
 
 STAMP: dict[str, Any] = {"sekisho_ledger": True}
 """Execution options of the statements that may touch protected tables."""
+
+MEMBER = "sekisho_member"
+"""Execution option: for whom a stamped statement reads; without it, for the ledger itself."""
 
 MAX_PAGE = 500
 """Rows in the longest page."""
@@ -62,17 +65,6 @@ class Viewer(msgspec.Struct, frozen=True):
     decision: Decision
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """What a page's statement depends on besides view and decision: filters, and a cursor."""
-
-    where: tuple[str, ...]
-    after: bool
-
-
-_Prepared = tuple[View, Decision, sa.Select[*tuple[Any, ...]]]
-"""The statement, with what its key points at, so that no id is used again."""
-
-
 class Gateway:
     """Reads ledger rows for members.
 
@@ -82,7 +74,7 @@ class Gateway:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
-        self._statements: dict[tuple[int, int, Shape], _Prepared] = {}
+        self._statements: dict[tuple[int, int, Shape], Prepared] = {}
 
     def page(
         self,
@@ -112,21 +104,22 @@ class Gateway:
         values = _check_filters(view, viewer.decision, where or {})
         after = self._after(session, view, viewer, cursor)
         connection = session.connection()
-        shape = Shape(tuple(values), after is not None)
-        query = self._prepared(view, viewer.decision, shape)
+        lateral = connection.dialect.name == "postgresql"
+        shape = Shape(tuple(values), after is not None, lateral)
+        prepared = self._prepared(view, viewer.decision, shape)
         parameters = {
             "viewer": viewer.member_id,
             "row_limit": limit + 1,
             **{f"where_{name}": value for name, value in values.items()},
             **{f"after_{i}": part for i, part in enumerate(after or ())},
         }
-        result = connection.execute(query, parameters, execution_options=STAMP)
-        found = result.mappings().all()
-        rows = tuple(self._seen(view, viewer, row) for row in found[:limit])
+        options = {**STAMP, MEMBER: viewer.member_id}
+        found = connection.execute(prepared.query, parameters, execution_options=options).all()
+        rows = tuple(self._seen(prepared, viewer, row) for row in found[:limit])
         more = None
         if len(found) > limit:
-            last = found[limit - 1]
-            key = [_plain(last[f"name_{i}"]) for i in range(len(view.names))]
+            last, places = found[limit - 1], prepared.places
+            key = [_plain(last[places[f"name_{i}"]]) for i in range(len(view.names))]
             more = self._pseudonyms.cursor(viewer.member_id, view.resource, key)
         return Page(rows, more)
 
@@ -145,17 +138,15 @@ class Gateway:
         """Return a cursor for a list that the use case orders by names that it shows."""
         return self._pseudonyms.cursor(viewer.member_id, resource, [name])
 
-    def _prepared(
-        self, view: View, decision: Decision, shape: Shape
-    ) -> sa.Select[*tuple[Any, ...]]:
+    def _prepared(self, view: View, decision: Decision, shape: Shape) -> Prepared:
         """Return the page's statement, made once for each view, decision and shape."""
         key = (id(view), id(decision), shape)
         kept = self._statements.get(key)
         if kept is None:
             if len(self._statements) >= MAX_STATEMENTS:
                 self._statements.clear()
-            kept = self._statements[key] = (view, decision, compile_page(view, decision, shape))
-        return kept[2]
+            kept = self._statements[key] = Prepared(view, decision, shape)
+        return kept
 
     def _after(
         self, session: Session, view: View, viewer: Viewer, cursor: str | None
@@ -169,127 +160,30 @@ class Gateway:
             return tuple(key)
         same = [column == part for column, part in zip(view.names, key, strict=True)]
         query = sa.select(*view.key).select_from(view.source).where(*same)
-        found = session.execute(query, execution_options=STAMP).first()
+        options = {**STAMP, MEMBER: viewer.member_id}
+        found = session.execute(query, execution_options=options).first()
         if found is None:
             raise CursorInvalid("the row that the cursor names is gone; begin again")
         return tuple(found)
 
-    def _seen(self, view: View, viewer: Viewer, row: Mapping[Any, Any]) -> Seen:
+    def _seen(self, prepared: Prepared, viewer: Viewer, row: Sequence[Any]) -> Seen:
+        effects, places = prepared.effects(row), prepared.places
+        scope = row[places["scope"]] if "scope" in places else None
         fields: dict[str, Any] = {}
-        effects: dict[str, Effect] = {}
-        for name in view.fields:
-            effect = _EFFECTS[row[f"effect_{name}"]]
-            value = row[f"field_{name}"]
+        for name in prepared.shown:
+            effect, value = effects[name], row[places[f"field_{name}"]]
             if effect is Effect.PSEUDONYM:
-                value = self._name(viewer, row, value)
-            effects[name] = effect
+                value = self._name(viewer, scope, value)
             if effect is Effect.CLEAR or (effect is Effect.PSEUDONYM and value is not None):
                 fields[name] = value
-        extra = {name: row[f"extra_{name}"] for name in view.extra}
+        extra = {name: row[places[f"extra_{name}"]] for name in prepared.view.extra}
         return Seen(fields, extra, effects)
 
-    def _name(self, viewer: Viewer, row: Mapping[Any, Any], value: Any) -> str | None:
+    def _name(self, viewer: Viewer, scope: bytes | None, value: Any) -> str | None:
         """Return a pseudonym; what is no name, or in no transaction, has none and is hidden."""
-        scope = row.get("scope")
         if scope is None or not isinstance(value, str):
             return None
         return self._pseudonyms.name(viewer.member_id, scope, value)
-
-
-_EFFECTS = {2: Effect.CLEAR, 1: Effect.PSEUDONYM, 0: Effect.HIDDEN}
-
-
-def compile_page(view: View, decision: Decision, shape: Shape) -> sa.Select[*tuple[Any, ...]]:
-    """Return the statement of a page; `viewer`, `row_limit`, filters and key are parameters."""
-    viewer: Any = sa.bindparam("viewer", type_=sa.String())
-    admitted = [
-        (grant, [predicate(viewer) for predicate in view.arms.get(grant.arm, ())])
-        for grant in decision.grants
-    ]
-    predicates = [predicate for _, arm in admitted for predicate in arm]
-    conditions = _conditions(view, shape)
-    columns = [
-        *(column for name in view.fields for column in _shown(view, name, admitted)),
-        *(column.label(f"name_{i}") for i, column in enumerate(view.names)),
-        *(column.label(f"extra_{name}") for name, column in view.extra.items()),
-    ]
-    if view.scope is not None:
-        columns.append(view.scope.label("scope"))
-    query = sa.select(*columns).limit(_LIMIT)
-    if len(predicates) <= 1:
-        only = predicates or [sa.false()]
-        page = query.select_from(view.source).where(*only, *conditions)
-        return page.order_by(*_order(view, view.key))
-    united = _unite(view, predicates, conditions)
-    keys = [united.c[f"key_{i}"] for i in range(len(view.key))]
-    same = [column == key for column, key in zip(view.key, keys, strict=True)]
-    page = query.select_from(sa.join(united, view.source, sa.and_(*same)))
-    return page.order_by(*_order(view, keys))
-
-
-_LIMIT: sa.BindParameter[int] = sa.bindparam("row_limit", type_=sa.Integer())
-
-
-def _order(view: View, key: Sequence[Column]) -> list[sa.UnaryExpression[Any]]:
-    return [column.desc() if view.descending else column.asc() for column in key]
-
-
-def _conditions(view: View, shape: Shape) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = [
-        view.fields[name] == sa.bindparam(f"where_{name}", type_=view.fields[name].type)
-        for name in shape.where
-    ]
-    if shape.after:
-        parts = [sa.bindparam(f"after_{i}", type_=c.type) for i, c in enumerate(view.key)]
-        left: Any = view.key[0] if len(parts) == 1 else sa.tuple_(*view.key)
-        right: Any = parts[0] if len(parts) == 1 else sa.tuple_(*parts)
-        conditions.append(left < right if view.descending else left > right)
-    return conditions
-
-
-def _unite(
-    view: View,
-    predicates: Sequence[sa.ColumnElement[bool]],
-    conditions: Sequence[sa.ColumnElement[bool]],
-) -> sa.Subquery:
-    """Return the keys of the rows that any predicate admits, at most a page of each."""
-    keys = [column.label(f"key_{i}") for i, column in enumerate(view.key)]
-    branches = [
-        sa.select(*keys)
-        .select_from(view.source)
-        .where(predicate, *conditions)
-        .order_by(*_order(view, view.key))
-        .limit(_LIMIT)
-        .subquery()
-        for predicate in predicates
-    ]
-    return sa.union(*(sa.select(branch) for branch in branches)).subquery()
-
-
-def _shown(
-    view: View, name: str, admitted: Sequence[tuple[Grant, list[sa.ColumnElement[bool]]]]
-) -> tuple[Column, Column]:
-    """Return a field's value and how it is shown (2 clear, 1 pseudonym, 0 hidden), row by row."""
-    column = view.fields[name]
-    by_effect: dict[Effect, list[sa.ColumnElement[bool]]] = {effect: [] for effect in Effect}
-    for grant, predicates in admitted:
-        by_effect[grant.fields.get(name, Effect.HIDDEN)] += predicates
-    whens = [
-        (sa.or_(*by_effect[effect]), effect)
-        for effect in (Effect.CLEAR, Effect.PSEUDONYM)
-        if by_effect[effect]
-    ]
-    held = [effect for effect in Effect if by_effect[effect]]
-    value: Column = column
-    level: Column
-    if len(held) == 1:
-        level = sa.literal(held[0].clarity)
-        if held[0] is Effect.HIDDEN:
-            value = sa.null()
-    else:
-        level = sa.case(*((test, sa.literal(effect.clarity)) for test, effect in whens), else_=0)
-        value = sa.case(*((test, column) for test, _ in whens), else_=sa.null())
-    return value.label(f"field_{name}"), level.label(f"effect_{name}")
 
 
 def _check_filters(view: View, decision: Decision, where: Mapping[str, Any]) -> dict[str, Any]:

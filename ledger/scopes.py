@@ -30,6 +30,17 @@ Predicate = Callable[[Any], sa.ColumnElement[bool]]
 """From the viewer's member id, or a parameter for it, to what the arm admits."""
 
 
+class Names(msgspec.Struct, frozen=True):
+    """The predicate that a column names the viewer."""
+
+    column: Column
+
+    def __call__(self, member: Any) -> sa.ColumnElement[bool]:
+        """Return that the column names `member`."""
+        named: sa.ColumnElement[bool] = self.column == member
+        return named
+
+
 class View(msgspec.Struct, frozen=True):
     """The rows of a resource as members may see them.
 
@@ -57,7 +68,7 @@ class View(msgspec.Struct, frozen=True):
 
 
 def _is(*columns: Any) -> tuple[Predicate, ...]:
-    return tuple(lambda member, column=column: column == member for column in columns)
+    return tuple(Names(column) for column in columns)
 
 
 def _everything(_member: Any) -> sa.ColumnElement[bool]:

@@ -169,9 +169,9 @@ class RightRow(Base):
     beneficial_right_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     beneficial_right_name: Mapped[str] = mapped_column(sa.String(256))
     beneficial_right_type: Mapped[str] = mapped_column(sa.String(64))
-    registrar: Mapped[str] = mapped_column(_ID, index=True)
-    fundraiser: Mapped[str] = mapped_column(_ID, index=True)
-    asset_manager: Mapped[str] = mapped_column(_ID, index=True)
+    registrar: Mapped[str] = mapped_column(_ID)
+    fundraiser: Mapped[str] = mapped_column(_ID)
+    asset_manager: Mapped[str] = mapped_column(_ID)
     contract: Mapped[str] = mapped_column(sa.String(256))
     transfer_control_id: Mapped[str] = mapped_column(_ID, index=True)
     issuer_info: Mapped[str] = mapped_column(sa.String(256))
@@ -187,6 +187,11 @@ class RightRow(Base):
     snapshot_holders: Mapped[int]
     effective_at: Mapped[dt.datetime | None]
     log_index: Mapped[int]
+    __table_args__ = (
+        sa.Index(None, "registrar", "beneficial_right_id"),
+        sa.Index(None, "fundraiser", "beneficial_right_id"),
+        sa.Index(None, "asset_manager", "beneficial_right_id"),
+    )
 
 
 class TransferControlRow(Base):
@@ -230,8 +235,8 @@ class CustodyRow(Base):
             sqlite_where=sa.text("until_index IS NULL"),
             postgresql_where=sa.text("until_index IS NULL"),
         ),
-        sa.Index(None, "custodian", "investor_id"),
-        sa.Index(None, "holder", "investor_id"),
+        sa.Index(None, "custodian", "investor_id", "from_index"),
+        sa.Index(None, "holder", "investor_id", "from_index"),
     )
 
 
@@ -256,8 +261,8 @@ class AccountKeyRow(Base):
             sqlite_where=sa.text("until_index IS NULL"),
             postgresql_where=sa.text("until_index IS NULL"),
         ),
-        sa.Index(None, "custodian", "investor_id"),
-        sa.Index(None, "holder", "investor_id"),
+        sa.Index(None, "custodian", "investor_id", "from_index"),
+        sa.Index(None, "holder", "investor_id", "from_index"),
     )
 
 
