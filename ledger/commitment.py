@@ -14,14 +14,15 @@ from sqlalchemy.orm import Session
 from ledger import effects, store
 from ledger import errors as e
 from ledger import working as w
+from ledger.bulk import insert_rows
 from ledger.components import Contract
 from ledger.hashing import tagged_hash
+from ledger.keys import key_id
 from ledger.log.completeness import extend
 from ledger.log.sequencer import LogEntry, append
 from ledger.network import ContractsInForce, HostedSigners, LedgerParameters
 from ledger.notary import Notary
-from ledger.signatures import TransactionSignature, Uniqueness, sign_transaction
-from ledger.statements import Signer
+from ledger.signatures import Attester, TransactionSignature, Uniqueness
 from ledger.tables import ChangeRow, TransactionRow, TransferRow, UnspentRow
 from ledger.tearoffs import notary_view
 from ledger.transactions import Transaction, contract_view
@@ -115,7 +116,7 @@ def commit_batch(
     base = store.load_working(session, list(fresh.values()))
     court = _Court(session, judges, parameters, at)
     judged, state = _judge(base, list(fresh.values()), outcomes, court)
-    outcomes.update(_write(session, base, state, judged, judges, at))
+    outcomes.update(_write(session, base, state, judged, court))
     return [outcomes[c.transaction.txid] for c in batch]
 
 
@@ -145,7 +146,7 @@ def _judge(
             try:
                 court.check(candidate.transaction)
                 state.check(candidate)
-                _signers(state, candidate.transaction, court.judges)
+                court.attesters(state, candidate.transaction)
             except e.LedgerError as error:
                 outcomes[candidate.transaction.txid] = error
                 continue
@@ -184,6 +185,7 @@ class _Court(msgspec.Struct):
     parameters: LedgerParameters
     at: dt.datetime
     in_force: dict[ContractVersion, bool] = {}
+    hosted: dict[str, Attester] = {}
 
     def check(self, transaction: Transaction) -> None:
         """Return if the transaction is made for here and now."""
@@ -195,6 +197,22 @@ class _Court(msgspec.Struct):
             self.in_force[version] = known
         if not self.in_force[version]:
             raise e.ContractUnknown(f"{version.name} {version.version} is not in force")
+
+    def attesters(self, state: w.Working, transaction: Transaction) -> list[Attester]:
+        """Return the registrars of the transaction's rights, each found once for a batch.
+
+        Raises:
+            RegistrarUnavailable: the node of one is not hosted here.
+        """
+        names = sorted({state.rights[right].registrar for right in transaction.rights})
+        for name in names:
+            if name not in self.hosted:
+                signer = self.judges.signers.hosted_signer(name)
+                if signer is None:
+                    raise e.RegistrarUnavailable(f"the node of {name} is not hosted here")
+                known = key_id(signer.public_key())
+                self.hosted[name] = Attester("registrar", name, signer, known)
+        return [self.hosted[name] for name in names]
 
     def _check_network(self, transaction: Transaction) -> None:
         network, parameters = transaction.network, self.parameters
@@ -250,40 +268,22 @@ def _ask(
                 verdicts[request] = e.VerifierUnavailable(reason)
 
 
-def _signers(state: w.Working, transaction: Transaction, judges: Judges) -> dict[str, Signer]:
-    signers = {}
-    for name in sorted({state.rights[right].registrar for right in transaction.rights}):
-        signer = judges.signers.hosted_signer(name)
-        if signer is None:
-            raise e.RegistrarUnavailable(f"the node of {name} is not hosted here")
-        signers[name] = signer
-    return signers
-
-
-def _attest(
-    state: w.Working, transaction: Transaction, judges: Judges
-) -> tuple[TransactionSignature, ...]:
-    return tuple(
-        sign_transaction("registrar", name, transaction.txid, signer)
-        for name, signer in _signers(state, transaction, judges).items()
-    )
-
-
 def _write(
     session: Session,
     base: w.Working,
     state: w.Working,
     judged: Sequence[_Judged],
-    judges: Judges,
-    at: dt.datetime,
+    court: _Court,
 ) -> dict[bytes, Outcome]:
     if not judged:
         return {}
+    at = court.at
     transactions = [item.candidate.transaction for item in judged]
-    uniqueness = judges.notary.attest(session, [notary_view(t) for t in transactions], at)
+    views = [notary_view(transaction) for transaction in transactions]
+    uniqueness = court.judges.notary.attest(session, views, at)
     attested = [
-        Attestations(unique, _attest(state, transaction, judges))
-        for unique, transaction in zip(uniqueness, transactions, strict=True)
+        Attestations(unique, tuple(a.sign(t.txid) for a in court.attesters(state, t)))
+        for unique, t in zip(uniqueness, transactions, strict=True)
     ]
     indexes = append(session, [log_commitment(t.txid) for t in transactions])
     first = store.next_position(session)
@@ -304,7 +304,7 @@ def _write(
         }
         for place, item in enumerate(judged)
     ]
-    store.write_rows(session, TransactionRow, rows)
+    insert_rows(session, TransactionRow, rows)
     _write_effects(session, base, state, judged, indexes)
     return {
         t.txid: Receipt(t.txid.hex(), indexes[place], at, attested[place])
@@ -329,20 +329,20 @@ def _write_effects(
         for token in done.created
         if token[0] in kept
     ]
-    store.write_rows(session, UnspentRow, created)
+    insert_rows(session, UnspentRow, created)
     transfers = [
         effects.transfer_row(transaction, place, effect, state)
         for transaction, done in pairs
         for place, effect in enumerate(done.transfers)
     ]
-    store.write_rows(session, TransferRow, transfers)
+    insert_rows(session, TransferRow, transfers)
     extend(session, effects.scoped(transfers, [t.txid for t, _ in pairs], indexes))
     changes = [
         effects.change_row(change, index)
         for (_, done), index in zip(pairs, indexes, strict=True)
         for change in done.changes
     ]
-    store.write_rows(session, ChangeRow, changes)
+    insert_rows(session, ChangeRow, changes)
     touched = {(row["beneficial_right_id"], row["investor_id"]) for row in changes}
     effects.write_holdings(session, {key: state.holdings[key] for key in touched})
     touched_rights = {right for t, _ in pairs for right in t.rights}

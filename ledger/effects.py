@@ -9,12 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ledger import working as w
-from ledger.components import Transfer, canonical
+from ledger.components import Transfer
 from ledger.gateway import STAMP
 from ledger.log.completeness import Scoped
 from ledger.store import chunks, named
 from ledger.tables import HoldingRow, RightRow, SnapshotRow, UnspentRow
-from ledger.transactions import Transaction
+from ledger.transactions import OUTPUTS, Transaction
 
 MIN_SNAPSHOT = 64
 """Changes of a right between two snapshots, at least: a small register needs none often."""
@@ -194,7 +194,7 @@ def unspent_row(
         "investor_id": token.investor_id,
         "quantity": token.quantity,
         "issuer_info": token.issuer_info,
-        "component": canonical(token),
+        "component": transaction.groups[OUTPUTS][index],
         "nonce": transaction.output_nonce(index),
         "registrar": right.registrar,
         "custodian": custody.custodian,

@@ -12,14 +12,16 @@ HASH_SIZE = 32
 """Bytes in every hash."""
 
 _PREFIX = b"sekisho/v1/"
+_SHORT = 1024
+_LENGTHS = [size.to_bytes(8, "big") for size in range(_SHORT + 1)]
 
 
 def tagged_hash(domain: str, *parts: bytes) -> bytes:
     """Return the 32-byte hash of `parts` under `domain`."""
     pieces = [_prefix(domain)]
     for part in parts:
-        pieces.append(len(part).to_bytes(8, "big"))
-        pieces.append(part)
+        size = len(part)
+        pieces += (_LENGTHS[size] if size <= _SHORT else size.to_bytes(8, "big"), part)
     return hashlib.sha256(b"".join(pieces)).digest()
 
 

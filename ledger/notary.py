@@ -12,10 +12,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ledger.bulk import insert_rows
 from ledger.components import TimeWindow
 from ledger.errors import OutsideTimeWindow, StateSpent, TearOffInvalid
 from ledger.gateway import STAMP
-from ledger.signatures import Uniqueness, sign_transaction
+from ledger.keys import key_id
+from ledger.signatures import Attester, Uniqueness
 from ledger.statements import Signer
 from ledger.tables import NullifierRow
 from ledger.tearoffs import Covered, Listed, TearOff, open_tear_off
@@ -56,13 +58,10 @@ class Notary(msgspec.Struct, frozen=True):
         if len(set(hashes)) != len(hashes) or find_spent(session, hashes):
             raise StateSpent("a token was consumed before")
         rows = [{"nullifier": n, "txid": txid, "attested_at": at} for n, txid in consumed]
-        if rows:
-            connection = session.connection()
-            connection.execute(sa.insert(NullifierRow), rows, execution_options=STAMP)
-        return [self._sign(bytes.fromhex(view.txid), at) for view in views]
-
-    def _sign(self, txid: bytes, at: dt.datetime) -> Uniqueness:
-        return Uniqueness(at, sign_transaction("notary", self.member_id, txid, self.signer, at))
+        insert_rows(session, NullifierRow, rows)
+        name = key_id(self.signer.public_key())
+        attester = Attester("notary", self.member_id, self.signer, name)
+        return [Uniqueness(at, attester.sign(bytes.fromhex(view.txid), at)) for view in views]
 
 
 def find_spent(session: Session, nullifiers: Sequence[bytes]) -> set[bytes]:

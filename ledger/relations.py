@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ledger import store
 from ledger import working as w
+from ledger.bulk import insert_rows
 from ledger.components import Hex32
 from ledger.declarations import (
     AccountKeys,
@@ -91,7 +92,7 @@ def register_right(
             "transfer_allowed": True,
             "log_index": registered.log_index,
         }
-        store.write_rows(session, TransferControlRow, [row])
+        insert_rows(session, TransferControlRow, [row])
     if known is None:
         fixed = {
             "registrar": registrar,
@@ -102,7 +103,7 @@ def register_right(
             ("issued_quantity", "outstanding_quantity", "changes", "snapshot_change"), 0
         )
         row = {**values, **fixed, **counters, "snapshot_holders": 0, "effective_at": None}
-        store.write_rows(session, RightRow, [row])
+        insert_rows(session, RightRow, [row])
     else:
         update = sa.update(r).where(r.beneficial_right_id == body.beneficial_right_id)
         session.execute(update.values(values), execution_options=_UNSYNCHRONISED)
@@ -164,7 +165,7 @@ def register_account_keys(
         }
         for key, name in zip(keys, ids, strict=True)
     ]
-    store.write_rows(session, AccountKeyRow, rows)
+    insert_rows(session, AccountKeyRow, rows)
     return registered
 
 
@@ -215,7 +216,7 @@ def register_custody(
         }
         for item in items
     ]
-    store.write_rows(session, CustodyRow, rows)
+    insert_rows(session, CustodyRow, rows)
     _hand_over_tokens(session, own, [item for item in items if item.investor_id in known])
     return registered
 
@@ -290,7 +291,7 @@ def set_market_session(
         "set_by": actor.member_id,
         "set_at": at,
     }
-    store.write_rows(session, SessionRow, [row])
+    insert_rows(session, SessionRow, [row])
     return Registered(index, statement_commitment(opened.envelope).hex())
 
 
@@ -315,7 +316,7 @@ def _record(session: Session, opened: Opened[Any]) -> Registered:
         "author": opened.statement.author,
         "envelope": opened.envelope,
     }
-    store.write_rows(session, StatementRow, [row])
+    insert_rows(session, StatementRow, [row])
     return Registered(index, commitment)
 
 

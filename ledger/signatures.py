@@ -68,8 +68,21 @@ def sign_transaction(
     role: c.SignatureRole, by: str, txid: bytes, signer: Signer, at: dt.datetime | None = None
 ) -> TransactionSignature:
     """Return the signature of `signer`, in the role and for the id given, over a TxID."""
-    signature = signer.sign(signed_bytes(role, by, txid, at))
-    return TransactionSignature(role, by, key_id(signer.public_key()), signature.hex())
+    return Attester(role, by, signer, key_id(signer.public_key())).sign(txid, at)
+
+
+class Attester(msgspec.Struct, frozen=True):
+    """Who signs many transactions in one role; its key is named once, not for each."""
+
+    role: c.SignatureRole
+    by: str
+    signer: Signer
+    key_id: str
+
+    def sign(self, txid: bytes, at: dt.datetime | None = None) -> TransactionSignature:
+        """Return its signature over a TxID; `at` is the notary's time."""
+        signature = self.signer.sign(signed_bytes(self.role, self.by, txid, at))
+        return TransactionSignature(self.role, self.by, self.key_id, signature.hex())
 
 
 def check_signature(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
 
 from ledger import working as w
 from ledger.components import CANCEL, Transfer
@@ -224,10 +224,3 @@ def _load_trades(
 def next_position(session: Session) -> int:
     """Return the place of the next transaction; the first is 1."""
     return (_scalar(session, _LAST_POSITION) or 0) + 1
-
-
-def write_rows(session: Session, table: type[DeclarativeBase], rows: Sequence[Any]) -> None:
-    """Insert `rows`, as mappings by column."""
-    if rows:
-        insert = sa.insert(table)
-        session.connection().execute(insert, rows, execution_options=STAMP)

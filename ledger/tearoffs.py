@@ -24,7 +24,6 @@ from ledger.transactions import (
     PARAMETERS,
     WINDOW_COMPONENT,
     Transaction,
-    component_nonce,
     group_hash,
     leaf_hash,
     transaction_id,
@@ -88,14 +87,13 @@ def tear_off(transaction: Transaction, show: Mapping[int, Collection[int]]) -> T
 
     A group that `show` does not name is covered as a whole.
     """
-    salt = bytes.fromhex(transaction.salt)
     groups: list[Listed | Covered] = []
     for number, leaves in enumerate(transaction.leaves):
         if number not in show:
             groups.append(Covered(transaction.group_hashes[number].hex()))
             continue
         places = tuple(
-            Shown(_text(number, data), component_nonce(salt, number, i).hex())
+            Shown(_text(number, data), transaction.nonces[number][i].hex())
             if i in show[number]
             else Hidden(leaves[i].hex())
             for i, data in enumerate(transaction.groups[number])

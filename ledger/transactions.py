@@ -109,15 +109,20 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=
         return (*encoded, tuple(bytes.fromhex(n) for n in self.nullifiers))
 
     @cached_property
-    def leaves(self) -> tuple[tuple[bytes, ...], ...]:
-        """The leaf of every component, by group."""
+    def nonces(self) -> tuple[tuple[bytes, ...], ...]:
+        """The nonce of every component, by group."""
         salt = bytes.fromhex(self.salt)
         return tuple(
-            tuple(
-                leaf_hash(number, i, component_nonce(salt, number, i), data)
-                for i, data in enumerate(group)
-            )
+            tuple([component_nonce(salt, number, i) for i in range(len(group))])
             for number, group in enumerate(self.groups)
+        )
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[bytes, ...], ...]:
+        """The leaf of every component, by group."""
+        return tuple(
+            tuple([leaf_hash(n, i, nonces[i], data) for i, data in enumerate(group)])
+            for n, (group, nonces) in enumerate(zip(self.groups, self.nonces, strict=True))
         )
 
     @cached_property
@@ -132,7 +137,7 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=
 
     def output_nonce(self, index: int) -> bytes:
         """Return the nonce of an output: whoever spends it must know it."""
-        return component_nonce(bytes.fromhex(self.salt), OUTPUTS, index)
+        return self.nonces[OUTPUTS][index]
 
 
 def component_nonce(salt: bytes, group: int, index: int) -> bytes:

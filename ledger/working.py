@@ -13,7 +13,7 @@ import msgspec
 from ledger import components as c
 from ledger import errors as e
 from ledger.components import Token, Transfer
-from ledger.transactions import Transaction
+from ledger.transactions import OUTPUTS, Transaction
 
 REGISTER_ARM, CUSTOMER_ARM, ANY_ARM = "own_register", "managed_customers", "everything"
 """The arms of `transaction:submit`: for rights that the creator registers, for its customers."""
@@ -252,8 +252,8 @@ class Working(msgspec.Struct):
 
     def _create(self, transaction: Transaction, index: int) -> tuple[int, int, Token]:
         token, row = transaction.outputs[index], self._row()
-        nonce = transaction.output_nonce(index)
-        self.unspent[transaction.txid, index] = Unspent(row, c.canonical(token), nonce)
+        component, nonce = transaction.groups[OUTPUTS][index], transaction.nonces[OUTPUTS][index]
+        self.unspent[transaction.txid, index] = Unspent(row, component, nonce)
         return row, index, token
 
     def _transfer(

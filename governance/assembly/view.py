@@ -8,6 +8,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 import sqlalchemy as sa
@@ -34,6 +35,9 @@ from policies.engine import parse_rule_set
 
 FRESH_SECONDS = 0.5
 """How long what was read is believed."""
+
+KEPT_KEYS = 4_096
+"""Certified keys kept parsed: more than a network has nodes."""
 
 Value = TypeVar("Value")
 
@@ -115,8 +119,12 @@ class CertifiedNodeKeys:
         found = self._cache.certified_key(key_id, at)
         if found is None or found.member_id != member_id:
             return None
-        certificate = x509.load_der_x509_certificate(found.certificate)
-        return accept_public_key(certificate.public_key())
+        return _certified(found.certificate)
+
+
+@lru_cache(maxsize=KEPT_KEYS)
+def _certified(certificate: bytes) -> PublicKey:
+    return accept_public_key(x509.load_der_x509_certificate(certificate).public_key())
 
 
 class HostedNodes:

@@ -1,0 +1,126 @@
+"""Inserts many rows at once: COPY on PostgreSQL, statements of many rows on SQLite.
+
+What SQLAlchemy would work out for each row is worked out once for each table; the values are
+converted by the column types' own rules.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from ledger.errors import CommitFailed
+from ledger.gateway import STAMP
+
+MAX_VALUES = 8_000
+"""Values in one statement of SQLite, which takes 32,766."""
+
+MAX_STATEMENT_ROWS = 64
+"""Rows in one statement of SQLite: more gain nothing."""
+
+Converter = Callable[[Any], Any]
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """How rows of one table are written.
+
+    Args:
+        table: its name.
+        columns: the names of its columns.
+        kinds: the database's names of their types.
+        converters: what the column's type does to a value; None where it goes as it is.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    converters: tuple[Converter | None, ...]
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """Return the values of rows in the order of the columns."""
+        by_column = [
+            [row.get(name) for row in rows]
+            if convert is None
+            else [None if (value := row.get(name)) is None else convert(value) for row in rows]
+            for name, convert in zip(self.columns, self.converters, strict=True)
+        ]
+        return list(zip(*by_column, strict=True))
+
+
+def insert_rows(
+    session: Session, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert `rows`, mappings by column; a column that one does not name is null in it.
+
+    Args:
+        session: a session of the single writer.
+        table: whose rows they are.
+        rows: any number; none is fine.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    plan = _plan(table, connection.dialect.name)
+    if connection.dialect.name == "postgresql":
+        _copy(connection, plan, plan.rows(rows))
+    else:
+        _insert(connection, plan, plan.rows(rows))
+
+
+def _copy(connection: sa.Connection, plan: _Plan, rows: Sequence[tuple[Any, ...]]) -> None:
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise CommitFailed("the connection to the database is closed")
+    statement = f"COPY {plan.table} ({', '.join(plan.columns)}) FROM STDIN (FORMAT BINARY)"
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(plan.kinds)
+        for row in rows:
+            copy.write_row(row)
+
+
+def _insert(connection: sa.Connection, plan: _Plan, rows: Sequence[tuple[Any, ...]]) -> None:
+    width = len(plan.columns)
+    step = min(MAX_STATEMENT_ROWS, MAX_VALUES // width)
+    whole = len(rows) - len(rows) % step
+    many = [tuple(chain.from_iterable(rows[i : i + step])) for i in range(0, whole, step)]
+    for count, values in ((step, many), (1, rows[whole:])):
+        if values:
+            statement = _statement(plan.table, plan.columns, count)
+            connection.exec_driver_sql(statement, list(values), execution_options=STAMP)
+
+
+@cache
+def _statement(table: str, columns: tuple[str, ...], count: int) -> str:
+    values = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * count)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}"  # noqa: S608 - names of our own tables
+
+
+@cache
+def _plan(table: type[DeclarativeBase], dialect_name: str) -> _Plan:
+    dialect = _dialect(dialect_name)
+    columns = list(table.__table__.columns)
+    kinds = (str(column.type.compile(dialect)).lower().split("(")[0] for column in columns)
+    return _Plan(
+        str(table.__tablename__),
+        tuple(column.name for column in columns),
+        tuple(kinds),
+        tuple(_converter(column, dialect) for column in columns),
+    )
+
+
+def _dialect(name: str) -> Dialect:
+    if name == "postgresql":
+        return sa.make_url("postgresql+psycopg://").get_dialect()()
+    return sa.make_url("sqlite://").get_dialect()()
+
+
+def _converter(column: sa.ColumnElement[Any], dialect: Dialect) -> Converter | None:
+    """Return what makes a value fit for the driver; binary COPY takes every type as it is."""
+    if dialect.name == "postgresql" or isinstance(column.type, sa.LargeBinary):
+        return None
+    return column.type.dialect_impl(dialect).bind_processor(dialect)
