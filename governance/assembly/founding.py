@@ -182,6 +182,7 @@ def _genesis(
             public_key=_text(public_bytes(accept_public_key(own.public_key()))),
             not_before=own.not_valid_before_utc,
             not_after=own.not_valid_after_utc,
+            node=ADMIN_NODE,
         ),
         root_certificate=_text(_authority(session, "root")),
         issuing_certificate=_text(_authority(session, "issuing")),

@@ -144,4 +144,5 @@ def _certificate_fact(event: identity.CertificateIssued) -> said.CertificateIssu
         public_key=base64.b64encode(public_bytes(key)).decode(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
+        node=event.node,
     )

@@ -104,7 +104,12 @@ class Certificates:
         first = body.administrator
         self.report(
             said.CertificateIssued(
-                first.member_id, first.serial, first.public_key, first.not_before, first.not_after
+                first.member_id,
+                first.serial,
+                first.public_key,
+                first.not_before,
+                first.not_after,
+                first.node,
             )
         )
         for certified_before in self._serials.values():
@@ -148,8 +153,10 @@ class Certificates:
             base64.b64encode(public_bytes(found.key)).decode(),
             found.not_before,
             found.not_after,
+            found.node,
         )
-        if says != (fact.member_id, fact.public_key, fact.not_before, fact.not_after):
+        told = (fact.member_id, fact.public_key, fact.not_before, fact.not_after, fact.node)
+        if says != told:
             raise EntryWrong(f"the fact is not what certificate {fact.serial} says")
         found.reported = True
 

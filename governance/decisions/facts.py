@@ -106,14 +106,14 @@ def elapsed(state: NetworkState, at: dt.datetime) -> Iterator[Elapsed]:
 
 
 def certificate(
-    serial: str, public_key: str, not_before: dt.datetime, not_after: dt.datetime
+    serial: str, public_key: str, not_before: dt.datetime, not_after: dt.datetime, node: str
 ) -> Certificate:
     """Return a certificate as the network knows it; its key id follows from the key.
 
     Raises:
         FactRefused: `public_key` is not base64.
     """
-    return Certificate(serial, spki_key_id(public_key), public_key, not_before, not_after)
+    return Certificate(serial, spki_key_id(public_key), public_key, not_before, not_after, node)
 
 
 def spki_key_id(public_key: str) -> str:
@@ -154,23 +154,26 @@ def _leave(state: NetworkState, fact: MemberLeft, at: dt.datetime) -> NetworkSta
 
 def _issue(state: NetworkState, fact: CertificateIssued, at: dt.datetime) -> NetworkState:
     member = _member(state, fact.member_id)
-    issued = certificate(fact.serial, fact.public_key, fact.not_before, fact.not_after)
+    issued = certificate(fact.serial, fact.public_key, fact.not_before, fact.not_after, fact.node)
     owner = state.key_owner(issued.key_id)
     if owner is not None and owner.id != member.id:
         raise FactRefused(f"key {issued.key_id} belongs to another member")
     earlier = member.certificates
     if any(c.serial == issued.serial for c in earlier):
         raise FactRefused(f"serial {issued.serial} was issued before")
-    recovered = member.recovering == issued.key_id
-    if recovered:
+    if issued.key_id in member.recovering:
+        lost = {c.key_id for c in earlier if c.node == issued.node} - {issued.key_id}
         earlier = tuple(
-            c if c.revoked_at else msgspec.structs.replace(c, revoked_at=at) for c in earlier
+            msgspec.structs.replace(c, revoked_at=at)
+            if c.key_id in lost and c.revoked_at is None
+            else c
+            for c in earlier
         )
     renewed = msgspec.structs.replace(
         member,
         certificates=(*earlier, issued),
         enrolled=True,
-        recovering="" if recovered else member.recovering,
+        recovering=member.recovering - {issued.key_id},
     )
     return transitions.put_member(state, renewed)
 

@@ -100,7 +100,9 @@ def found(genesis: Genesis, at: dt.datetime) -> NetworkState:
     if faults:
         raise NetworkUnfounded("; ".join(map(str, faults)), tuple(faults))
     first = genesis.administrator
-    issued = certificate(first.serial, first.public_key, first.not_before, first.not_after)
+    issued = certificate(
+        first.serial, first.public_key, first.not_before, first.not_after, first.node
+    )
     member = Member(
         id=first.member_id,
         legal_name=first.legal_name,

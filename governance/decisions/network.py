@@ -43,13 +43,14 @@ class MemberStatus(StrEnum):
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """A certificate by what decisions need of it; `public_key` is base64 of the DER key."""
+    """A node's certificate by what decisions need of it; `public_key` is base64 of the DER key."""
 
     serial: str
     key_id: str
     public_key: str
     not_before: dt.datetime
     not_after: dt.datetime
+    node: str
     revoked_at: dt.datetime | None = None
 
     def valid(self, at: dt.datetime) -> bool:
@@ -68,8 +69,8 @@ class Member(msgspec.Struct, frozen=True):
     sponsor: str | None = None
     certificates: tuple[Certificate, ...] = ()
     enrolled: bool = False
-    recovering: str = ""
-    """The key id that an approved recovery names: its certificate ends all earlier ones."""
+    recovering: frozenset[str] = frozenset()
+    """Key ids that approved recoveries name: their certificates end the earlier ones of a node."""
 
     def able(self, at: dt.datetime) -> bool:
         """Say whether it is active and holds a valid certificate."""
@@ -163,6 +164,7 @@ class NetworkState(msgspec.Struct, frozen=True):
         seen: ids of members' statements not yet expired → their expiry.
         announced: the newest version of the parameters that was signed and published.
         at: the time of the newest statement.
+        activated: contract name → package digest of the version that was activated last.
     """
 
     network: str
@@ -178,6 +180,7 @@ class NetworkState(msgspec.Struct, frozen=True):
     seen: dict[str, dt.datetime]
     announced: int
     at: dt.datetime
+    activated: dict[str, str] = msgspec.field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Return the canonical bytes: keys and sets sorted, proposals in order."""
@@ -234,8 +237,17 @@ def bindings(state: NetworkState) -> dict[str, str]:
         found[f"contract:{key}:package"] = contract.package
         found[f"contract:{key}:evidence"] = contract.evidence
         found[f"contract:{key}:runtime"] = contract.runtime
-        found[f"active:{contract.name}"] = active_package(state, contract.name)
+        found[f"active:{contract.name}"] = base_package(state, contract.name)
     return found
+
+
+def base_package(state: NetworkState, name: str) -> str:
+    """Return the package digest that a new version is compared with, or "" if there is none.
+
+    It is the version that was activated last, frozen or deprecated though it may be: what follows
+    a frozen version has to show how it differs from it.
+    """
+    return state.activated.get(name, "")
 
 
 def active_package(state: NetworkState, name: str) -> str:

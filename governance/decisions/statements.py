@@ -84,7 +84,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FirstMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The platform administrator with the certificate that it starts with."""
+    """The platform administrator with the certificate that one of its nodes starts with."""
 
     member_id: str
     legal_name: str
@@ -92,6 +92,7 @@ class FirstMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_key: str
     not_before: dt.datetime
     not_after: dt.datetime
+    node: str
 
 
 class Genesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,13 +143,14 @@ class MemberLeft(_Fact, frozen=True, tag="member_left"):
 
 
 class CertificateIssued(_Fact, frozen=True, tag="certificate_issued"):
-    """A certificate was issued to a member; `public_key` is base64 of the DER key."""
+    """A certificate was issued to a member's node; `public_key` is base64 of the DER key."""
 
     member_id: str
     serial: str
     public_key: str
     not_before: dt.datetime
     not_after: dt.datetime
+    node: str
 
 
 class CertificateRevoked(_Fact, frozen=True, tag="certificate_revoked"):

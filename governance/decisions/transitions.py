@@ -48,6 +48,7 @@ from governance.decisions.network import (
     MemberStatus,
     NetworkState,
     active_package,
+    base_package,
 )
 from governance.decisions.parameters import NetworkParameters, check_parameters, check_succession
 from governance.decisions.voting_rules import check_voting_rules
@@ -201,11 +202,10 @@ def _validate_approval(
     faults = []
     if contract.runtime not in state.parameters.runtimes:
         faults.append(Fault("runtime", f"runtime {contract.runtime} is not accepted"))
-    base = active_package(state, contract.name)
+    base = base_package(state, contract.name)
     if contract.status is ContractStatus.GATED and contract.base != base:
-        faults.append(
-            Fault("base", f"gated against {contract.base or 'nothing'}; active is {base or 'none'}")
-        )
+        against = f"gated against {contract.base or 'nothing'}; last active is {base or 'none'}"
+        faults.append(Fault("base", against))
     if action.activate_at is not None and action.activate_at.tzinfo is None:
         faults.append(Fault("activate_at", "a time without a zone"))
     elif action.activate_at is not None and action.activate_at <= at:
@@ -312,7 +312,7 @@ def _changed_member(  # noqa: PLR0911 - one for each arm of a closed union
         case ChangeLegalName():
             return change(member, legal_name=action.legal_name)
         case RecoverKey():
-            return change(member, recovering=action.key_id)
+            return change(member, recovering=member.recovering | {action.key_id})
 
 
 def _apply_contract(  # noqa: PLR0911 - one for each arm of a closed union
@@ -359,7 +359,8 @@ def activate(state: NetworkState, contract: ContractVersion) -> NetworkState:
             deprecated = msgspec.structs.replace(other, status=ContractStatus.DEPRECATED)
             after = put_contract(after, deprecated)
     active = msgspec.structs.replace(contract, status=ContractStatus.ACTIVE, activate_at=None)
-    return put_contract(after, active)
+    activated = {**after.activated, contract.name: contract.package}
+    return put_contract(msgspec.structs.replace(after, activated=activated), active)
 
 
 def thaw(state: NetworkState, contract: ContractVersion) -> NetworkState:

@@ -202,9 +202,16 @@ def cancel_issuances(
 ) -> None:
     """Close a member's open issuances; a reserved serial number is revoked."""
     for row in store.open_issuances(session, member_id):
-        if row.state == "reserved":
-            abandon(session, herald, row, at)
-        row.state, row.reason, row.finished_at = "cancelled", reason, at
+        cancel(session, herald, row, reason, at)
+
+
+def cancel(
+    session: Session, herald: Herald, row: IssuanceRow, reason: str, at: dt.datetime
+) -> None:
+    """Close an open issuance; a serial number that it has reserved is revoked."""
+    if row.state == "reserved":
+        abandon(session, herald, row, at)
+    row.state, row.reason, row.finished_at = "cancelled", reason, at
 
 
 def abandon(session: Session, herald: Herald, row: IssuanceRow, at: dt.datetime) -> None:

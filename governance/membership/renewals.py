@@ -20,7 +20,7 @@ from governance.errors import (
 )
 from governance.identity import revocation
 from governance.identity import store as identity
-from governance.identity.authority import Authority, approve
+from governance.identity.authority import Authority, approve, cancel
 from governance.identity.profile import CertificateKind, renewal_due
 from governance.identity.requests import request_key
 from governance.identity.revocation import Reason
@@ -159,7 +159,8 @@ def recover(
 ) -> int:
     """Approve the certificate of a recovery request, as was decided; return its issuance's id.
 
-    All other keys of the node are revoked at once: they are lost, or in other hands.
+    All other keys of the node are revoked at once, and what was about to be issued to them is
+    not: they are lost, or in other hands.
 
     Raises:
         RecoveryRefused: there is no open request with this key.
@@ -175,6 +176,10 @@ def recover(
     request = _request_of(membership, row.node, row.csr)
     row.decided_at = at
     lost = {found.key_id for found in identity.certificates_of(session, member_id, row.node)}
+    for waiting in identity.open_issuances(session, member_id):
+        if waiting.node == row.node and waiting.key_id != key_id:
+            lost.add(waiting.key_id)
+            cancel(session, authority.herald, waiting, "its node is recovered", at)
     for key in sorted(lost - {key_id}):
         revocation.revoke_key(session, authority.herald, key, Reason.KEY_COMPROMISE, at)
     return order_certificate(session, authority, membership, request, at)

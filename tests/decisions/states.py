@@ -33,7 +33,7 @@ def public_key(member: str) -> str:
 
 def certificate(member: str, end: dt.datetime = AT + YEAR) -> Certificate:
     key = public_key(member)
-    return Certificate(f"serial of {member}", spki_key_id(key), key, AT - YEAR, end)
+    return Certificate(f"serial of {member}", spki_key_id(key), key, AT - YEAR, end, "node")
 
 
 def member(name: str, *roles: str, **changes: object) -> Member:
@@ -50,7 +50,7 @@ def member(name: str, *roles: str, **changes: object) -> Member:
 
 def genesis(**changes: object) -> Genesis:
     first = FirstMember(
-        "platform", "Platform K.K.", "01", public_key("platform"), AT - YEAR, AT + YEAR
+        "platform", "Platform K.K.", "01", public_key("platform"), AT - YEAR, AT + YEAR, "node"
     )
     made = Genesis(
         "kiso",

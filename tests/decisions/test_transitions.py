@@ -258,12 +258,12 @@ REFUSED_FACTS = {
         "right", "1.0.0", "trust-a", "other", "e", "runtime-1", ""
     ),
     "a key of another member": CertificateIssued(
-        "trust-b", "s9", public_key("trust-a"), AT, AT + YEAR
+        "trust-b", "s9", public_key("trust-a"), AT, AT + YEAR, "node"
     ),
     "a serial again": CertificateIssued(
-        "trust-a", "serial of trust-a", public_key("x"), AT, AT + YEAR
+        "trust-a", "serial of trust-a", public_key("x"), AT, AT + YEAR, "node"
     ),
-    "a certificate for nobody": CertificateIssued("x", "s9", public_key("x"), AT, AT + YEAR),
+    "a certificate for nobody": CertificateIssued("x", "s9", public_key("x"), AT, AT + YEAR, "n"),
     "a stranger that leaves": MemberLeft("x"),
     "a stranger's right": ContractUsed("right", "x"),
 }

@@ -368,17 +368,18 @@ def test_member_proposes_its_own_new_name_and_others_decide(consortium: World):
     assert consortium.state().members["custody-a"].legal_name == "かえで信託株式会社"
 
 
-def test_recovered_key_ends_the_old_ones_and_no_other_key_does(consortium: World):
+def test_recovered_key_ends_the_old_ones_of_its_node_and_no_other_key_does(consortium: World):
     fresh = new_key()
+    consortium.certify("trust-a", node="second")
     recover = RecoverKey(
         member_id="trust-a", key_id=key_id(fresh.public_key()), reason="the HSM is lost"
     )
     consortium.carry(consortium.propose("platform", recover))
     consortium.certify("trust-a")
-    assert [c.revoked_at for c in consortium.state().members["trust-a"].certificates] == [None] * 2
+    assert [c.revoked_at for c in consortium.state().members["trust-a"].certificates] == [None] * 3
     consortium.certify("trust-a", key=fresh)
     ends = [c.revoked_at for c in consortium.state().members["trust-a"].certificates]
-    assert ends == [consortium.at, consortium.at, None]
+    assert ends == [consortium.at, None, consortium.at, None]
 
 
 def test_recovery_to_another_members_key_is_refused(consortium: World):

@@ -125,6 +125,7 @@ class World:
             spki(self.keys["platform"]),
             self.at,
             self.at + self.days * DAY,
+            "node",
         )
         genesis = Genesis(
             NETWORK,
@@ -159,13 +160,18 @@ class World:
             return propose_admission(session, self.services, application, self.at)
 
     def certify(
-        self, member: str, days: int | None = None, key: SoftwareSigner | None = None
+        self,
+        member: str,
+        days: int | None = None,
+        key: SoftwareSigner | None = None,
+        node: str = "node",
     ) -> None:
         self.keys[member] = key or new_key()
         self.signers.append(self.keys[member])
         end = self.at + (self.days if days is None else days) * DAY
         serial = secrets.token_hex(8)
-        self.report(CertificateIssued(member, serial, spki(self.keys[member]), self.at, end))
+        held = spki(self.keys[member])
+        self.report(CertificateIssued(member, serial, held, self.at, end, node))
 
     def join(self, member: str, *roles: str, days: int | None = None) -> None:
         """Admit `member`, approved by whoever is needed, and give it a certificate."""
