@@ -55,7 +55,7 @@ class PackageSubmission(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 @post(
     "/v1/contracts",
-    opt={"authz": "statement"},
+    opt={"authz": "statement", "body": PackageSubmission},
     sync_to_thread=True,
     tags=["contracts"],
     summary="Submit a contract version",

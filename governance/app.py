@@ -12,7 +12,6 @@ from litestar import Litestar, Request, get
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, RedocRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from contracts.routes import ROUTES as CONTRACT_ROUTES
@@ -24,6 +23,7 @@ from governance.assembly.network import Network, open_network
 from governance.assembly.services import utc_now
 from governance.audit import Anchors
 from governance.decisions.routes import ROUTES as DECISION_ROUTES
+from governance.documentation import CompleteDocument
 from governance.identity.routes import ROUTES as IDENTITY_ROUTES
 from governance.incidents.routes import ROUTES as INCIDENT_ROUTES
 from governance.membership.routes import ROUTES as MEMBERSHIP_ROUTES
@@ -165,6 +165,6 @@ def _openapi(network: Network) -> OpenAPIConfig:
         ),
         security=[{"token": []}],
         path="/schema",
-        render_plugins=[JsonRenderPlugin(), RedocRenderPlugin()],
+        render_plugins=[CompleteDocument(ROUTES)],
         use_handler_docstrings=True,
     )

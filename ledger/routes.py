@@ -24,6 +24,7 @@ from ledger.network import HostedSigners
 from ledger.queries import Asked, Reader, When
 from ledger.services import LOG_INDEX_HEADER, LedgerServices
 from ledger.statement_routes import STATEMENT_ROUTES
+from ledger.submission_forms import BatchForm, SubmissionForm
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -85,7 +86,7 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @post(
     "/v1/ledger/transactions",
-    opt={"authz": Action.TRANSACTION_SUBMIT},
+    opt={"authz": Action.TRANSACTION_SUBMIT, "body": SubmissionForm},
     sync_to_thread=True,
     tags=_TAGS,
     summary="Submit a transaction",
@@ -102,7 +103,7 @@ def submit_transaction(
 
 @post(
     "/v1/ledger/transactions/batch",
-    opt={"authz": Action.TRANSACTION_SUBMIT},
+    opt={"authz": Action.TRANSACTION_SUBMIT, "body": BatchForm},
     sync_to_thread=True,
     tags=_TAGS,
     summary="Submit several transactions",

@@ -33,7 +33,9 @@ from policies.compilation import CompiledRules
 
 CERTS_ONLY = "application/pkcs7-mime; smime-type=certs-only"
 CSR_ATTRS = "application/csrattrs"
+OCSP_REQUEST = "application/ocsp-request"
 OCSP_RESPONSE = "application/ocsp-response"
+PKCS10 = "application/pkcs10"
 PKIX_CERT = "application/pkix-cert"
 PKIX_CRL = "application/pkix-crl"
 EST = "/.well-known/est"
@@ -71,7 +73,7 @@ def request_attributes() -> Response[bytes]:
 
 @post(
     f"{EST}/simpleenroll",
-    opt={"authz": "public"},
+    opt={"authz": "public", "body": PKCS10},
     status_code=200,
     sync_to_thread=True,
     tags=["identity"],
@@ -100,7 +102,7 @@ def enrol_node(
 
 @post(
     f"{EST}/simplereenroll",
-    opt={"authz": "public"},
+    opt={"authz": "public", "body": PKCS10},
     status_code=200,
     sync_to_thread=True,
     tags=["identity"],
@@ -175,7 +177,7 @@ def revocation_list(
 
 @post(
     "/ocsp",
-    opt={"authz": "public"},
+    opt={"authz": "public", "body": OCSP_REQUEST},
     status_code=200,
     sync_to_thread=True,
     tags=["identity"],

@@ -80,7 +80,7 @@ def read_import(
 
 @handlers.change(
     "/v1/imports/{import_id:str}/content",
-    opt={"authz": Action.IMPORT_RUN},
+    opt={"authz": Action.IMPORT_RUN, "body": "application/octet-stream"},
     summary="Send bytes of an import",
     tags=_TAGS,
 )
