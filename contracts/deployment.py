@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from contracts import lifecycle, store
-from contracts.errors import BindingChanged, LiveStates, VersionConflict
+from contracts.errors import BindingChanged, LiveStates, TransitionRefused, VersionConflict
 from contracts.in_force import (
     active_version,
     check_may_judge,
@@ -19,7 +19,7 @@ from contracts.in_force import (
     source,
     version_in_force,
 )
-from contracts.lifecycle import State, Step
+from contracts.lifecycle import Life, State, Step
 from contracts.submission import (
     PACKAGE_KIND,
     ContractPackage,
@@ -46,6 +46,7 @@ __all__ = [
     "check_may_judge",
     "confirm_freeze",
     "deprecate",
+    "end_freeze",
     "freeze",
     "gates_failed",
     "gates_passed",
@@ -286,10 +287,33 @@ def thaw(session: Session, name: str, version: str, at: dt.datetime, reason: str
         TransitionRefused: it is not frozen.
     """
     row = store.version_row(session, name, version)
-    store.set_life(session, row, lifecycle.thaw(store.life_of(row), at), "thaw", at, reason)
+    _thawed(session, row, lifecycle.thaw(store.life_of(row), at), at, reason)
+
+
+def end_freeze(
+    session: Session, name: str, version: str, at: dt.datetime, reason: str = ""
+) -> None:
+    """Note that a freeze has run out.
+
+    Raises:
+        TransitionRefused: no freeze of it has run out by `at`.
+    """
+    row = store.version_row(session, name, version)
+    life = lifecycle.current(store.life_of(row), at)
+    if row.state != State.FROZEN or life.state is State.FROZEN:
+        raise TransitionRefused(f"no freeze of {name} {version} has run out; it is {row.state}")
+    _thawed(session, row, life, at, reason)
+
+
+def _thawed(session: Session, row: VersionRow, life: Life, at: dt.datetime, reason: str) -> None:
+    """Let a version go on as what it was, unless another one came into force meanwhile."""
+    store.set_life(session, row, life, "thaw", at, reason)
     if row.scheduled_index is not None:
         row.scheduled_index = max(row.scheduled_index, log_size(session))
         session.flush()
+    last = store.last_activation(session, row.name)
+    if life.state is State.ACTIVE and last is not None and last.version != row.version:
+        deprecate(session, row.name, row.version, at, f"{last.version} is in force")
 
 
 def confirm_freeze(

@@ -2,9 +2,10 @@
 
     draft -> gated -> proposed -> approved -> scheduled -> active -> deprecated -> retired
 
-`frozen` stands beside `scheduled`, `active` and `deprecated`: an emergency that ends by itself.
-When it expires the version is again what it was, unless a vote has decided otherwise. A
-deprecated version may be approved anew, which is what a rollback is. Pure: time is passed in.
+`frozen` stands beside `approved`, `scheduled`, `active` and `deprecated`: an emergency that ends
+by itself. When it expires the version is again what it was, unless a vote has decided otherwise.
+A frozen version may be retired as it is. A deprecated version may be approved anew, which is what
+a rollback is. Pure: time is passed in.
 """
 
 import datetime as dt
@@ -72,7 +73,7 @@ TRANSITIONS: dict[Step, dict[State, State]] = {
 }
 """Every transition that there is; what is not here is refused."""
 
-FREEZABLE = frozenset({State.SCHEDULED, State.ACTIVE, State.DEPRECATED})
+FREEZABLE = frozenset({State.APPROVED, State.SCHEDULED, State.ACTIVE, State.DEPRECATED})
 """From where a version can be frozen."""
 
 MAX_FREEZE = dt.timedelta(hours=72)

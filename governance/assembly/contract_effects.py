@@ -107,9 +107,7 @@ class RegistryEffects:
 
     def thaw(self, session: Session, fact: FreezeExpired, at: dt.datetime) -> None:
         """Note the end of a freeze that was not confirmed."""
-        row = registry.version_row(session, fact.name, fact.version)
-        if row.frozen_until is not None:
-            deployment.thaw(session, fact.name, fact.version, at, "not confirmed in time")
+        deployment.end_freeze(session, fact.name, fact.version, at, "not confirmed in time")
 
     def deprecate(self, session: Session, action: DeprecateContract, decided: Decided) -> None:
         """Let the version take no new tokens."""
