@@ -6,7 +6,8 @@ that the genesis statement names, which is pinned.
 
 import base64
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from cryptography import x509
 
@@ -79,14 +80,20 @@ class Auditor:
             return
         entry = read_entry(index, data)
         self.kinds[entry.kind] += 1
-        try:
-            self._take(entry)
-        except EntryWrong as error:
-            if str(error).startswith(f"entry {index} "):
-                raise
-            raise EntryWrong(f"entry {index} ({entry.kind}): {error}") from error
-        except LedgerError as error:
-            raise EntryWrong(f"entry {index} ({entry.kind}): {error}") from error
+        if self._before is not None and entry.kind != said.GENESIS:
+            self._before.append(entry)
+            if len(self._before) > MOST_BEFORE_GENESIS:
+                raise EntryWrong(f"entry {index}: no genesis statement came before it")
+            return
+        with _naming(entry):
+            self._check_author(entry)
+            self.replay.feed(entry.index, entry.data)
+        self._check_earlier()
+        state = self.replay.state
+        with _naming(entry):
+            self._check(entry, state)
+        if self._listener is not None:
+            self._listener(entry, state)
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.
@@ -100,32 +107,14 @@ class Auditor:
         self.certificates.finish()
         return state
 
-    def _take(self, entry: Entry) -> None:
-        if self._before is not None and entry.kind != said.GENESIS:
-            self._before.append(entry)
-            if len(self._before) > MOST_BEFORE_GENESIS:
-                raise EntryWrong("no genesis statement came before it")
-            return
-        self._check_author(entry)
-        self.replay.feed(entry.index, entry.data)
-        state = self.replay.state
-        if self._before is not None:
-            before, self._before = self._before, None
-            for earlier in before:
-                self._check_earlier(earlier, state)
-        self._check(entry, state)
-        if self._listener is not None:
-            self._listener(entry, state)
-
-    def _check_earlier(self, entry: Entry, state: NetworkState) -> None:
-        if entry.kind not in (AUTHORITY, CERTIFICATE, REVOCATION):
-            raise EntryWrong(
-                f"entry {entry.index} ({entry.kind}): it stands before the genesis statement"
-            )
-        try:
-            self._check(entry, state)
-        except (EntryWrong, LedgerError) as error:
-            raise EntryWrong(f"entry {entry.index} ({entry.kind}): {error}") from error
+    def _check_earlier(self) -> None:
+        """Judge what stood before the genesis statement, once that is there."""
+        before, self._before = self._before or (), None
+        for entry in before:
+            with _naming(entry):
+                if entry.kind not in (AUTHORITY, CERTIFICATE, REVOCATION):
+                    raise EntryWrong("it stands before the genesis statement")
+                self._check(entry, self.replay.state)
 
     def _check_author(self, entry: Entry) -> None:
         if entry.envelope is not None and entry.kind in said.MEMBER_KINDS:
@@ -184,6 +173,15 @@ class Auditor:
             case _:
                 body, _ = open_said(entry, envelope, state, announced.CertificateRevoked)
                 self.certificates.revoke(entry.index, body)
+
+
+@contextmanager
+def _naming(entry: Entry) -> Iterator[None]:
+    """Name the entry in what is raised about it; the replay names it by itself."""
+    try:
+        yield
+    except (EntryWrong, LedgerError) as error:
+        raise EntryWrong(f"entry {entry.index} ({entry.kind}): {error}") from error
 
 
 def _service(state: NetworkState) -> PublicKey:

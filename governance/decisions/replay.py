@@ -71,6 +71,7 @@ class Replay:
         self._genesis = genesis
         self._state: NetworkState | None = None
         self._held: tuple[int, Envelope, bytes] | None = None
+        self._judged = ""
         self.decisions: list[Recomputed] = []
 
     @property
@@ -93,13 +94,13 @@ class Replay:
         envelope = _governance(data)
         if envelope is None:
             return
+        self._judged = f"entry {index} ({envelope.kind})"
         try:
             self._take(index, envelope, data)
         except ReplayDiffers as error:
-            raise ReplayDiffers(f"entry {index} ({envelope.kind}): {error}") from error
+            raise ReplayDiffers(f"{self._judged}: {error}") from error
         except (GovernanceError, LedgerError) as error:
-            why = f"entry {index} ({envelope.kind}) should not have been accepted: {error}"
-            raise ReplayDiffers(why) from error
+            raise ReplayDiffers(f"{self._judged} should not have been accepted: {error}") from error
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.
@@ -166,11 +167,12 @@ class Replay:
     ) -> NetworkState:
         if self._held is None:
             raise ReplayDiffers("a receipt for nothing")
-        _, envelope, data = self._held
+        index, envelope, data = self._held
         self._held = None
         if receipt.statement != content_digest(data):
             raise ReplayDiffers("the receipt is for another statement")
         _nothing_due(state, at)
+        self._judged = f"entry {index} ({envelope.kind})"
         match envelope.kind:
             case "proposal":
                 return folding.open_proposal(state, _said(state, envelope, data, Proposal), at)[0]
