@@ -12,7 +12,7 @@ from ledger import working as w
 from ledger.components import Transfer
 from ledger.gateway import STAMP
 from ledger.log.completeness import Scoped
-from ledger.store import chunks, named
+from ledger.store import chunks, lookup
 from ledger.tables import HoldingRow, RightRow, SnapshotRow, UnspentRow
 from ledger.transactions import OUTPUTS, Transaction
 
@@ -20,10 +20,9 @@ MIN_SNAPSHOT = 64
 """Changes of a right between two snapshots, at least: a small register needs none often."""
 
 _U, _H, _R = UnspentRow.__table__.c, HoldingRow.__table__.c, RightRow.__table__.c
-_REMOVE = sa.delete(UnspentRow).where(named(_U.row_id))
-_EMPTY = sa.delete(HoldingRow).where(
-    _H.beneficial_right_id == sa.bindparam("right"), named(_H.investor_id)
-)
+_REMOVE = lookup(_U.row_id, sa.delete(UnspentRow).where)
+_OF_RIGHT = sa.delete(HoldingRow).where(_H.beneficial_right_id == sa.bindparam("right"))
+_EMPTY = lookup(_H.investor_id, _OF_RIGHT.where)
 _MOVE = (
     sa.update(RightRow)
     .where(_R.beneficial_right_id == sa.bindparam("right"))
@@ -51,8 +50,9 @@ _HOLD = {
 
 def remove_spent(session: Session, rows: Sequence[int]) -> None:
     """Take consumed tokens off the list of those that may be spent."""
+    connection = session.connection()
     for part in chunks(rows):
-        session.connection().execute(_REMOVE, {"names": part}, execution_options=STAMP)
+        connection.execute(_REMOVE.on(connection), {"names": part}, execution_options=STAMP)
 
 
 def write_holdings(session: Session, holdings: Mapping[tuple[str, str], int]) -> None:
@@ -69,7 +69,7 @@ def write_holdings(session: Session, holdings: Mapping[tuple[str, str], int]) ->
     for right in {right for right, _ in gone}:
         for part in chunks(investor for r, investor in gone if r == right):
             names = {"right": right, "names": part}
-            connection.execute(_EMPTY, names, execution_options=STAMP)
+            connection.execute(_EMPTY.on(connection), names, execution_options=STAMP)
 
 
 def write_rights(session: Session, rights: Mapping[str, w.Right]) -> None:

@@ -4,11 +4,12 @@ Only the single writer's use cases call this; what members may see goes through 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from ledger import working as w
@@ -53,16 +54,33 @@ def chunks(names: Iterable[_Name]) -> list[list[_Name]]:
     return [ordered[i : i + MAX_NAMES] for i in range(0, len(ordered), MAX_NAMES)]
 
 
-def named(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Return the condition that `column` is among the parameter `names`."""
-    return column.in_(sa.bindparam("names", expanding=True))
+class Lookup(msgspec.Struct, frozen=True):
+    """A prepared statement about the rows whose `column` is among the parameter `names`.
+
+    PostgreSQL takes the names as one array, SQLite as many parameters.
+    """
+
+    array: Any
+    parameters: Any
+
+    def on(self, connection: sa.Connection) -> Any:
+        """Return the statement for the database of `connection`."""
+        return self.array if connection.dialect.name == "postgresql" else self.parameters
 
 
-def _rows(session: Session, query: _Query, names: Iterable[Any]) -> list[_Row]:
+def lookup(column: sa.ColumnElement[Any], make: Callable[[sa.ColumnElement[bool]], Any]) -> Lookup:
+    """Return what `make` makes of the condition that `column` is among the names."""
+    names = sa.bindparam("names", type_=postgresql.ARRAY(column.type))
+    expanding = sa.bindparam("names", expanding=True)
+    return Lookup(make(column == sa.any_(names)), make(column.in_(expanding)))
+
+
+def _rows(session: Session, query: Lookup, names: Iterable[Any]) -> list[_Row]:
     """Return the rows of a prepared query for `names`; preparing it anew each time would cost."""
+    connection = session.connection()
     found: list[_Row] = []
     for part in chunks(names):
-        rows = session.connection().execute(query, {"names": part}, execution_options=STAMP)
+        rows = connection.execute(query.on(connection), {"names": part}, execution_options=STAMP)
         found += rows.all()
     return found
 
@@ -73,53 +91,49 @@ _R, _L = RightRow.__table__.c, TransferControlRow.__table__.c
 _U, _H, _S = UnspentRow.__table__.c, HoldingRow.__table__.c, SessionRow.__table__.c
 _COMMAND = [_T[name] for name in Transfer.__struct_fields__]
 
-_COMMITTED: _Query = sa.select(
+_RECEIPTS = sa.select(
     _X.position, _X.txid, _X.log_index, _X.creator, _X.committed_at, _X.attestations
-).where(named(_X.txid))
-_KEYS: _Query = sa.select(_K.investor_id, _K.key_id, _K.public_key).where(
-    named(_K.investor_id), _K.until_index.is_(None)
 )
-_CUSTODY: _Query = sa.select(_C.investor_id, _C.custodian, _C.holder).where(
-    named(_C.investor_id), _C.until_index.is_(None)
-)
+_COMMITTED = lookup(_X.txid, _RECEIPTS.where)
+_CURRENT_KEYS = sa.select(_K.investor_id, _K.key_id, _K.public_key).where(_K.until_index.is_(None))
+_KEYS = lookup(_K.investor_id, _CURRENT_KEYS.where)
+_CURRENT = sa.select(_C.investor_id, _C.custodian, _C.holder).where(_C.until_index.is_(None))
+_CUSTODY = lookup(_C.investor_id, _CURRENT.where)
 _SESSION: _Query = sa.select(_S.session_status).order_by(_S.log_index.desc()).limit(1)
-_RIGHTS: _Query = (
-    sa.select(
-        _R.beneficial_right_id,
-        _R.registrar,
-        _R.fundraiser,
-        _R.asset_manager,
-        _R.contract,
-        _L.transfer_allowed,
-        _R.established_quantity,
-        _R.issued_quantity,
-        _R.outstanding_quantity,
-        _R.redemption_date,
-        _R.changes,
-        _R.effective_at,
-        _R.snapshot_change,
-        _R.snapshot_holders,
+_RIGHT = sa.select(
+    _R.beneficial_right_id,
+    _R.registrar,
+    _R.fundraiser,
+    _R.asset_manager,
+    _R.contract,
+    _L.transfer_allowed,
+    _R.established_quantity,
+    _R.issued_quantity,
+    _R.outstanding_quantity,
+    _R.redemption_date,
+    _R.changes,
+    _R.effective_at,
+    _R.snapshot_change,
+    _R.snapshot_holders,
+).select_from(
+    sa.join(
+        RightRow.__table__,
+        TransferControlRow.__table__,
+        _L.transfer_control_id == _R.transfer_control_id,
     )
-    .select_from(
-        sa.join(
-            RightRow.__table__,
-            TransferControlRow.__table__,
-            _L.transfer_control_id == _R.transfer_control_id,
-        )
-    )
-    .where(named(_R.beneficial_right_id))
 )
+_RIGHTS = lookup(_R.beneficial_right_id, _RIGHT.where)
 _LAST_ROW: _Query = sa.select(sa.func.max(_T.row_id))
 _LAST_POSITION: _Query = sa.select(sa.func.max(_X.position))
-_UNSPENT: _Query = sa.select(
-    _U.token_txid, _U.output_index, _U.row_id, _U.component, _U.nonce
-).where(named(_U.token_txid))
-_HOLDINGS: _Query = sa.select(_H.beneficial_right_id, _H.investor_id, _H.quantity).where(
-    named(_H.investor_id)
+_UNSPENT = lookup(
+    _U.token_txid,
+    sa.select(_U.token_txid, _U.output_index, _U.row_id, _U.component, _U.nonce).where,
 )
-_TRADE_IDS: _Query = sa.select(_T.transfer_creator_id, _T.trade_id).where(named(_T.trade_id))
-_TRADES: _Query = sa.select(_T.row_id, *_COMMAND).where(named(_T.trade_id)).order_by(_T.row_id)
-_CANCELLED: _Query = sa.select(_T.cancels_row).where(named(_T.cancels_row))
+_HELD = sa.select(_H.beneficial_right_id, _H.investor_id, _H.quantity)
+_HOLDINGS = lookup(_H.investor_id, _HELD.where)
+_TRADE_IDS = lookup(_T.trade_id, sa.select(_T.transfer_creator_id, _T.trade_id).where)
+_TRADES = lookup(_T.trade_id, sa.select(_T.row_id, *_COMMAND).order_by(_T.row_id).where)
+_CANCELLED = lookup(_T.cancels_row, sa.select(_T.cancels_row).where)
 
 
 def find_committed(session: Session, txids: Iterable[bytes]) -> dict[bytes, Committed]:
