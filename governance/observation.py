@@ -1,9 +1,11 @@
 """Logs and metrics of one process. No secret, personal field or request body is ever logged."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,19 +14,46 @@ from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.response import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    multiprocess,
+)
 from prometheus_client.exposition import generate_latest
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder where processes share metrics; it must be set before this is imported."""
 
 REQUESTS = Counter("sekisho_requests_total", "Requests answered.", ["route", "method", "status"])
 SECONDS = Histogram("sekisho_request_seconds", "Seconds from request to answer.", ["route"])
-LOG_SIZE = Gauge("sekisho_log_size", "Entries in the transparency log.")
-CHECKPOINT_AGE = Gauge("sekisho_checkpoint_age_seconds", "Age of the last signed checkpoint.")
-QUEUE_LENGTH = Gauge("sekisho_submission_queue_length", "Transactions waiting to be committed.")
+LOG_SIZE = Gauge(
+    "sekisho_log_size", "Entries in the transparency log.", multiprocess_mode="mostrecent"
+)
+CHECKPOINT_AGE = Gauge(
+    "sekisho_checkpoint_age_seconds",
+    "Age of the last signed checkpoint while entries wait.",
+    multiprocess_mode="mostrecent",
+)
+QUEUE_LENGTH = Gauge(
+    "sekisho_submission_queue_length",
+    "Transactions waiting to be committed.",
+    multiprocess_mode="livesum",
+)
 CERTIFICATE_DAYS = Gauge(
-    "sekisho_certificate_days_left", "Days until a node's certificate expires.", ["member", "node"]
+    "sekisho_certificate_days_left",
+    "Days until a node's certificate expires.",
+    ["member", "node"],
+    multiprocess_mode="mostrecent",
 )
 QUORUM_DAYS = Gauge(
-    "sekisho_quorum_days_left", "Days until expiring certificates cost a quorum.", ["action"]
+    "sekisho_quorum_days_left",
+    "Days until expiring certificates cost a quorum.",
+    ["action"],
+    multiprocess_mode="mostrecent",
 )
 
 
@@ -99,8 +128,22 @@ def ready(readiness: NamedDependency[Callable[[], dict[str, str]]]) -> Response[
     "/metrics", opt={"authz": "public"}, sync_to_thread=True, tags=["health"], summary="Prometheus"
 )
 def metrics() -> Response[bytes]:
-    """Return the metrics of this process."""
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    """Return the metrics of this server: of all its processes where there are several."""
+    registry = REGISTRY
+    if SHARED in os.environ:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # theirs
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def forget_dead_processes() -> None:
+    """Drop what processes that were killed said of themselves, such as their queue's length."""
+    if SHARED not in os.environ:
+        return
+    for file in Path(os.environ[SHARED]).glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)
 
 
 ROUTES = (live, ready, metrics)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from contracts.errors import ContractError
 from contracts.jobs import run_pending_gates
 from governance import observation
 from governance.assembly.anchors import log_signer
@@ -112,9 +113,12 @@ class Background:
         while not self._stop.is_set():
             try:
                 work()
-            except (GovernanceError, LedgerError, SQLAlchemyError, OSError) as error:
+            except (GovernanceError, ContractError, LedgerError, SQLAlchemyError, OSError) as error:
                 _log.warning("background work failed; it goes on", work=name, error=str(error))
                 self._stop.wait(beat * 4)
+            except Exception:  # noqa: BLE001 - a thread that ends is worse than a fault in the log
+                _log.exception("background work failed unexpectedly; it goes on", work=name)
+                self._stop.wait(beat * 40)
             self._stop.wait(beat)
 
     def _publish(self) -> None:
@@ -139,6 +143,7 @@ class Background:
 
     def _measure(self) -> None:
         network, at = self._network, utc_now()
+        observation.forget_dead_processes()
         with reading(network.database) as session:
             size, checkpoint = log_size(session), last_checkpoint(session)
         observation.LOG_SIZE.set(size)
