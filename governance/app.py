@@ -51,6 +51,9 @@ def show_anchors(anchors: NamedDependency[Callable[[], Anchors]]) -> Anchors:
     return anchors()
 
 
+RULE_SET_HEADER = "Sekisho-Rule-Set"
+"""Names the rule set under which an answer was made, by digest."""
+
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     show_anchors,
     *observation.ROUTES,
@@ -100,7 +103,7 @@ def build_app(network: Network) -> Litestar:
         request_max_body_size=network.settings.max_body,
         openapi_config=_openapi(network),
         lifespan=[running],
-        after_request=_secure,
+        after_request=_stamp(network),
         logging_config=None,
     )
 
@@ -147,12 +150,21 @@ def _now() -> dt.datetime:
     return utc_now()
 
 
-def _secure(response: Any) -> Any:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+def _stamp(network: Network) -> Callable[[Any], Any]:
+    """Return what every answer passes: security headers, and the rule set that shaped it."""
+    fixed = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+    }
+
+    def stamp(response: Any) -> Any:
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.update(fixed)
+        response.headers[RULE_SET_HEADER] = network.view.rules().digest
+        return response
+
+    return stamp
 
 
 def _openapi(network: Network) -> OpenAPIConfig:
