@@ -7,6 +7,7 @@ from sqlalchemy.engine import Engine
 
 from governance.settings import Settings
 from ledger.database import connect
+from ledger.second_net import attach
 
 CONNECT_SECONDS = 5
 """How long opening a connection may take."""
@@ -27,7 +28,7 @@ def open_database(settings: Settings, url: str = "") -> Engine:
     On PostgreSQL a connection is tried before it is handed out, so that a restarted server is
     found again by the next request, and every statement, every wait for a lock and every idle
     transaction ends after the settings' time-outs. On SQLite the wait for the writer ends after
-    `ledger.database.BUSY_TIMEOUT_MS`.
+    `ledger.database.BUSY_TIMEOUT_MS`. Ledger rows are only for the gateway (`ledger.second_net`).
 
     Args:
         settings: pool size and time-outs.
@@ -49,7 +50,9 @@ def open_database(settings: Settings, url: str = "") -> Engine:
                 "options": _server_options(settings),
             },
         }
-    return connect(name.render_as_string(hide_password=False), **options)
+    engine = connect(name.render_as_string(hide_password=False), **options)
+    attach(engine)
+    return engine
 
 
 def _server_options(settings: Settings) -> str:

@@ -1,7 +1,8 @@
 """Least privilege on PostgreSQL: who may do what with which table, and see which rows.
 
 `sekisho_owner` owns the tables and runs upgrades. `sekisho_writer` is what servers log in as: it
-adds rows, changes only tables that are not append-only, and cannot truncate, drop or create.
+adds rows, changes only tables that are not append-only, and cannot truncate, drop or create; of
+ledger rows it sees what the gateway's statements may (`ledger.second_net`).
 `sekisho_reader` is for reports: it sees the public log, and of the ledger the rows and columns of
 one member, by row-level security: a login named `sekisho_reader_<member id>` in that role sees
 the rows of which that member is registrar or custodian, and no salts, bodies or signatures.
@@ -15,6 +16,8 @@ from sqlalchemy.engine import Engine
 from governance.errors import DatabaseUnsuited
 from governance.upgrading import metadata
 from ledger.database import APPEND_ONLY
+from ledger.second_net import row_security
+from ledger.tables import PROTECTED
 
 OWNER, WRITER, READER = "sekisho_owner", "sekisho_writer", "sekisho_reader"
 PREFIX = READER + "_"
@@ -82,6 +85,10 @@ def _statements(connection: sa.Connection) -> Iterator[str]:
         yield f"GRANT SELECT ON {name} TO {READER}"
     for name, parties in ROWS.items():
         yield from _row_security(name, parties)
+    yield from row_security(WRITER)
+    for name in sorted(set(PROTECTED) - set(ROWS)):
+        yield f"DROP POLICY IF EXISTS sekisho_owner ON {name}"
+        yield f"CREATE POLICY sekisho_owner ON {name} TO {OWNER} USING (true) WITH CHECK (true)"
 
 
 _ALL_ROWS = "SELECT, INSERT, UPDATE, DELETE"
@@ -95,7 +102,6 @@ def _row_security(table: str, parties: tuple[str, ...]) -> Iterator[str]:
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     for name in ("writer", "owner", "reader"):
         yield f"DROP POLICY IF EXISTS sekisho_{name} ON {table}"
-    yield f"CREATE POLICY sekisho_writer ON {table} TO {WRITER} USING (true) WITH CHECK (true)"
     yield f"CREATE POLICY sekisho_owner ON {table} TO {OWNER} USING (true) WITH CHECK (true)"
     yield (
         f"CREATE POLICY sekisho_reader ON {table} FOR SELECT TO {READER}"
