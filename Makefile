@@ -43,6 +43,9 @@ fix: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(READY) ## write the generated pages of docs/reference anew
+	$(BIN)/python -m tests.docs.generate
+
 serve: $(READY)
 	$(BIN)/sekisho serve
 
