@@ -48,18 +48,20 @@ class NetworkEffectsHere:
     def adopt_rule_set(self, session: Session, digest: str, text: bytes, decided: Decided) -> None:
         """Nothing to do: the state names the rule set in force."""
 
-    def rotate_ca_key(self, session: Session, action: RotateCaKey, decided: Decided) -> None:  # noqa: ARG002 - the protocol's signature
-        """Check that the certificate that was decided on is the one that issues now.
+    def rotate_ca_key(self, session: Session, action: RotateCaKey, decided: Decided) -> None:
+        """Let the issuing authority that was decided on issue from now on.
 
         Raises:
-            AuthorityUnfit: the new issuing authority was not certified with the offline root yet.
+            AuthorityUnfit: it was not certified with the offline root yet, or has expired.
         """
-        row = identity.latest_authority(session, "issuing")
-        if row is None or content_digest(row.der) != action.certificate:
-            raise AuthorityUnfit(
-                "the newest issuing authority is not the one decided on; certify it first with"
-                " `sekisho governance certify-authority`"
-            )
+        for row in identity.authorities(session, "issuing", decided.at):
+            if content_digest(row.der) == action.certificate:
+                identity.put_in_force(session, row.name, decided.at)
+                return
+        raise AuthorityUnfit(
+            "no issuing authority here has this certificate; certify it first with"
+            " `sekisho governance certify-authority`"
+        )
 
     def publish_parameters(self, session: Session, parameters: NetworkParameters) -> None:
         """Nothing to do: the signed parameters are stored with the decision."""

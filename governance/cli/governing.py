@@ -6,11 +6,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from governance.assembly import rollover
 from governance.cli import options
 from governance.cli.log import anchors_option, run_audit
 from governance.cli.output import console, show_fields, show_json, show_table
 from governance.decisions.explanation import who_decides_what
 from governance.decisions.voting_rules import VotingRules
+from governance.settings import load_settings
 
 
 @click.group(cls=options.Group)
@@ -90,6 +92,40 @@ def replay(log: str, anchors: Path, as_json: bool) -> None:
         f"[green]agrees[/green]: {report.decisions:,} decisions recomputed from"
         f" {report.size:,} entries"
     )
+
+
+@governance.command("certify-authority")
+@click.option(
+    "--root",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The root's key, as it was exported when the network was founded.",
+)
+@click.option(
+    "--passphrase-file",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Holds the passphrase that opens it.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file of the server's settings (SEKISHO_CONFIG).",
+)
+@options.as_json
+def certify_authority(
+    root: Path, passphrase_file: Path, config: Path | None, as_json: bool
+) -> None:
+    """Certify the next issuing authority with the offline root, on the server's machine.
+
+    It issues nothing yet: propose it with `sekisho proposal rotate-ca`. Take the root away again.
+    """
+    made = rollover.certify_authority(load_settings(config=config), root, passphrase_file)
+    if as_json:
+        show_json(made)
+        return
+    console.print(f"certified {made.name}, good until {made.not_after:%Y-%m-%d}", markup=False)
+    console.print(f"propose it: sekisho proposal rotate-ca {made.certificate}", markup=False)
 
 
 @governance.command("service-levels")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from governance.cli import options
+from governance.cli import nodes, options
 from governance.cli.output import confirm, console, show_fields, show_json, show_table
 from governance.client import joining, renewing
 from governance.client.anchors import fetch_anchors, pin_anchors
@@ -256,3 +256,7 @@ def expiring(folder: Path) -> None:
         ("member", "node", "serial", "due", "until"),
         ((e["member_id"], e["node"], e["serial"], e["due_at"], e["not_after"]) for e in found),
     )
+
+
+for _command in nodes.COMMANDS:
+    member.add_command(_command)

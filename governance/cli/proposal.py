@@ -222,6 +222,19 @@ def contract(
     propose_actions(folder, action, reason=reason, yes=yes)
 
 
+@proposal.command("rotate-ca")
+@click.argument("certificate")
+@options.folder
+@options.yes
+@reason_option
+def rotate_ca(certificate: str, folder: Path, yes: bool, reason: str) -> None:
+    """Propose that the issuing authority with this certificate's digest issues from then on.
+
+    `sekisho governance certify-authority` makes it, and prints the digest.
+    """
+    propose_actions(folder, a.RotateCaKey(certificate=certificate), reason=reason, yes=yes)
+
+
 @proposal.command("rule-set")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @options.folder

@@ -248,7 +248,7 @@ def _reserve(
         return IssuanceRefused(f"issuance {issuance} is {row.state}, not approved")
     if store.is_held(session, row.member_id):
         return IssuanceRefused(f"{row.member_id} is suspended: its certificates are on hold")
-    issuer_row = store.latest_authority(session, "issuing")
+    issuer_row = store.issuing_authority(session)
     if issuer_row is None:
         raise AuthorityUnfit("the network has no issuing authority yet")
     row.issuer, row.serial, row.reserved_at = issuer_row.name, f"{new_serial():x}", at

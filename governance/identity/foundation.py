@@ -105,17 +105,18 @@ def create_authority(session: Session, authority: Authority, at: dt.datetime) ->
     session.add(row)
     session.flush()
     _announce(session, authority, row, at)
-    certify_issuing(session, authority, root, at)
+    store.put_in_force(session, certify_issuing(session, authority, root, at).name, at)
     return root
 
 
 def certify_issuing(
     session: Session, authority: Authority, root: RootKey, at: dt.datetime
 ) -> AuthorityRow:
-    """Make the next issuing authority, signed by the root; it issues from now on.
+    """Make the next issuing authority, signed by the root; it issues once it is put in force.
 
-    Its predecessor keeps signing CRLs and OCSP answers for what it issued: the two overlap until
-    the last of those certificates has expired, so that nobody has to renew at once.
+    Whoever fetches the authorities knows it from now on. Its predecessor keeps signing CRLs and
+    OCSP answers for what it issued: the two overlap until the last of those certificates has
+    expired, so that nobody has to renew at once.
 
     Raises:
         AuthorityUnfit: there is no root, or this is not its key.

@@ -12,6 +12,7 @@ from governance.identity.tables import (
     EnrolmentTokenRow,
     HoldRow,
     IssuanceRow,
+    IssuingRow,
     KeyRow,
     RevocationRow,
 )
@@ -29,6 +30,18 @@ def authority_named(session: Session, name: str) -> AuthorityRow | None:
     return session.scalars(
         sa.select(AuthorityRow).where(AuthorityRow.name == name).order_by(AuthorityRow.id.desc())
     ).first()
+
+
+def issuing_authority(session: Session) -> AuthorityRow | None:
+    """Return the authority that issues now; others may be certified, to issue later."""
+    name = session.scalars(sa.select(IssuingRow.name).order_by(IssuingRow.id.desc())).first()
+    return None if name is None else authority_named(session, name)
+
+
+def put_in_force(session: Session, name: str, at: dt.datetime) -> None:
+    """Let the authority `name` issue from now on."""
+    session.add(IssuingRow(name=name, since=at))
+    session.flush()
 
 
 def authorities(session: Session, kind: str, at: dt.datetime) -> list[AuthorityRow]:

@@ -24,6 +24,17 @@ class AuthorityRow(Base):
     not_after: Mapped[dt.datetime]
 
 
+class IssuingRow(Base):
+    """Which issuing authority issues, from when on; the newest row counts."""
+
+    __tablename__ = "authorities_in_force"
+    __table_args__ = ({"info": {APPEND_ONLY: True}},)
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64))
+    since: Mapped[dt.datetime]
+
+
 class KeyRow(Base):
     """A public key seen here, and under whom: the same key never serves two members."""
 

@@ -245,7 +245,9 @@ class TestAuthority:
             row = foundation.certify_issuing(
                 session, consortium.authority, consortium.root, consortium.at
             )
-        assert row.name == "issuing-2"
+            assert row.name == "issuing-2"
+            assert store.issuing_authority(session).name == "issuing-1"
+            store.put_in_force(session, "issuing-2", consortium.at)
         after = consortium.join("trust-b")
         assert consortium.speaks(before) == "trust-a"
         assert consortium.speaks(after) == "trust-b"

@@ -14,6 +14,7 @@ depends_on = None
 
 APPEND_ONLY = [
     "authorities",
+    "authorities_in_force",
     "certificate_revocations",
     "certificates",
     "contract_activation",
@@ -112,6 +113,14 @@ def upgrade() -> None:
     with op.batch_alter_table("authorities", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_authorities_name"), ["name"], unique=False)
 
+    op.create_table(
+        "authorities_in_force",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("since", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authorities_in_force")),
+        info={"append_only": True},
+    )
     op.create_table(
         "certificate_holds",
         sa.Column("member_id", sa.String(length=64), nullable=False),

@@ -1,0 +1,54 @@
+"""Succession of the issuing authority: certified with the offline root, put in force by a vote."""
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+
+from governance.assembly.keys import open_keys
+from governance.assembly.services import governance_services, utc_now
+from governance.errors import AuthorityUnfit
+from governance.identity.foundation import RootKey, certify_issuing
+from governance.settings import Settings
+from ledger.database import connect, writing
+from ledger.hashing import content_digest
+
+
+class CertifiedAuthority(msgspec.Struct, frozen=True):
+    """A new issuing authority: its name, the digest to vote on, and until when it is good."""
+
+    name: str
+    certificate: str
+    not_after: dt.datetime
+
+
+def certify_authority(
+    settings: Settings, root_file: Path, passphrase_file: Path
+) -> CertifiedAuthority:
+    """Make the key of the next issuing authority and certify it with the root.
+
+    It issues nothing until the members have decided so; a server may be running meanwhile.
+
+    Args:
+        settings: of this machine's server.
+        root_file: the root's key as it was exported, brought back for this one signature.
+        passphrase_file: holds what opens it.
+
+    Raises:
+        AuthorityUnfit: the files cannot be read, or are not those of this network's root.
+        KeyStoreUnusable: the server's key stores do not open.
+    """
+    try:
+        pem = root_file.read_bytes()
+        passphrase = passphrase_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuthorityUnfit(f"the root cannot be read: {error}") from error
+    root = RootKey.load(pem, passphrase)
+    engine = connect(settings.database)
+    try:
+        services = governance_services(settings, open_keys(settings), engine)
+        with writing(engine) as session:
+            row = certify_issuing(session, services.authority, root, utc_now())
+            return CertifiedAuthority(row.name, content_digest(row.der), row.not_after)
+    finally:
+        engine.dispose()
