@@ -3,26 +3,24 @@
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, get, post
-from litestar.di import NamedDependency, Provide
+from litestar import Response, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, RawBody
 from msgspec import Meta
-from sqlalchemy.engine import Engine
 
 from ledger import disclosure, queries
 from ledger import views as v
+from ledger.asking import TAGS, Asks, read
 from ledger.commitment import Receipt
-from ledger.database import reading
 from ledger.errors import LedgerError, TransactionMalformed
-from ledger.network import HostedSigners
-from ledger.queries import Asked, Reader, When
-from ledger.services import LOG_INDEX_HEADER, LedgerServices
+from ledger.queries import Asked, When
+from ledger.record_dates import read_record_dates
+from ledger.records.calendar import HolidayAdjustment
+from ledger.services import LedgerServices
 from ledger.statement_routes import STATEMENT_ROUTES
 from ledger.submission_forms import BatchForm, SubmissionForm
 from policies.actions import Action
@@ -31,51 +29,6 @@ from policies.compilation import CompiledRules
 from policies.errors import Fault
 
 MAX_ITEMS = 200  # transactions in one request
-
-_TAGS = ["ledger"]
-
-
-class Asker(msgspec.Struct, frozen=True):
-    """Who reads, and through what: each handler opens one snapshot of the database."""
-
-    actor: Actor
-    rules: CompiledRules
-    services: LedgerServices
-    database: Engine
-    seen: str | None
-
-    @property
-    def signers(self) -> HostedSigners:
-        """The node keys hosted here."""
-        return self.services.signers
-
-    @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """Yield a reader on one consistent snapshot."""
-        queried = self.services.queried
-        engine = self.database if queried is None else queried(self.seen)
-        with reading(engine) as session:
-            yield Reader(session, self.services.gateway, self.rules, self.actor)
-
-
-def provide_asker(
-    actor: NamedDependency[Actor],
-    rules: NamedDependency[CompiledRules],
-    ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
-    request: Request[Any, Any, Any],
-) -> Asker:
-    """Return who reads."""
-    return Asker(actor, rules, ledger, database, request.headers.get(LOG_INDEX_HEADER))
-
-
-Asks = NamedDependency[Asker]
-read = partial(
-    get,
-    dependencies={"asker": Provide(provide_asker, sync_to_thread=False)},
-    sync_to_thread=True,
-    tags=_TAGS,
-)
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +41,7 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "/v1/ledger/transactions",
     opt={"authz": Action.TRANSACTION_SUBMIT, "body": SubmissionForm},
     sync_to_thread=True,
-    tags=_TAGS,
+    tags=TAGS,
     summary="Submit a transaction",
 )
 def submit_transaction(
@@ -105,7 +58,7 @@ def submit_transaction(
     "/v1/ledger/transactions/batch",
     opt={"authz": Action.TRANSACTION_SUBMIT, "body": BatchForm},
     sync_to_thread=True,
-    tags=_TAGS,
+    tags=TAGS,
     summary="Submit several transactions",
 )
 def submit_batch(
@@ -256,6 +209,22 @@ def export_register(
 
 
 @read(
+    "/v1/ledger/registers/{right:str}/record-dates",
+    opt={"authz": Action.BENEFICIAL_RIGHT_READ},
+    summary="List a right's record dates of a year",
+)
+def list_record_dates(
+    right: FromPath[str],
+    asker: Asks,
+    year: FromQuery[int],
+    adjustment: FromQuery[HolidayAdjustment] = HolidayAdjustment.NONE,
+) -> v.RecordDates:
+    """Return the days whose registers count, moved to business days as `adjustment` says."""
+    with asker.reading() as reader:
+        return read_record_dates(reader, right, year, adjustment)
+
+
+@read(
     "/v1/ledger/registers/{right:str}/attestation",
     opt={"authz": Action.REGISTER_READ},
     summary="Have a register attested",
@@ -386,6 +355,7 @@ ROUTES = (
     list_holdings,
     read_register,
     export_register,
+    list_record_dates,
     attest_register,
     read_statement,
     list_uniqueness,

@@ -71,7 +71,7 @@ class Lookup(msgspec.Struct, frozen=True):
 def lookup(column: sa.ColumnElement[Any], make: Callable[[sa.ColumnElement[bool]], Any]) -> Lookup:
     """Return what `make` makes of the condition that `column` is among the names."""
     names = sa.bindparam("names", type_=postgresql.ARRAY(column.type))
-    expanding = sa.bindparam("names", expanding=True)
+    expanding: sa.BindParameter[Any] = sa.bindparam("names", expanding=True)
     return Lookup(make(column == sa.any_(names)), make(column.in_(expanding)))
 
 

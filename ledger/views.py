@@ -290,3 +290,26 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     """What became of each submission, in order."""
 
     items: tuple[BatchItem, ...]
+
+
+class RecordDate(msgspec.Struct, frozen=True):
+    """A day as of which a register counts: as the right names it, and on a business day."""
+
+    day: dt.date
+    adjusted: dt.date
+
+
+class RecordDates(msgspec.Struct, frozen=True):
+    """The record dates of a right in one year.
+
+    Args:
+        rule_set: digest of the rules that shaped the answer.
+        beneficial_right_id: whose dates.
+        adjustment: how they are moved off holidays.
+        items: in order.
+    """
+
+    rule_set: str
+    beneficial_right_id: str
+    adjustment: str
+    items: tuple[RecordDate, ...]

@@ -17,6 +17,7 @@ from governance.client.countersigning import Draft, add_signatures, finish, star
 from governance.errors import DatasetInvalid
 from ledger.composition import Instruction, Wallet
 from ledger.declarations import BeneficialRight
+from ledger.records.calendar import HolidayAdjustment
 
 TRANSFER = {
     "trade_id": "trade",
@@ -31,6 +32,14 @@ TRANSFER = {
 
 HOLDING = {"as_of": "as of", "beneficial_right_id": "right", "quantity": "quantity"}
 CHANGE = {**HOLDING, "delta": "change"}
+
+ADJUSTMENT = click.option(
+    "--adjustment",
+    type=click.Choice(list(HolidayAdjustment)),
+    default=HolidayAdjustment.NONE,
+    show_default=True,
+    help="Where a record date moves that is not a business day.",
+)
 
 CONTRACT = click.option("--contract", default="beneficial_right", show_default=True)
 
@@ -223,13 +232,25 @@ def transfers(
 @options.folder
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="End of this day, in Japan.")
 @click.option("--at-index", type=click.IntRange(0), help="As of this log index.")
+@click.option("--record-date", help="As of a record date of the right: YYYY-MM-DD, or next.")
+@ADJUSTMENT
 @options.as_json
 def register(
-    right_id: str, folder: Path, as_of: dt.datetime | None, at_index: int | None, as_json: bool
+    right_id: str,
+    folder: Path,
+    as_of: dt.datetime | None,
+    at_index: int | None,
+    record_date: str | None,
+    adjustment: str,
+    as_json: bool,
 ) -> None:
-    """Show a register, now or as of a day or a log index."""
+    """Show a register, now or as of a day, a record date or a log index."""
+    if sum(value is not None for value in (as_of, at_index, record_date)) > 1:
+        raise click.UsageError("give one of --as-of, --at-index and --record-date")
     connection = options.connect(folder)
     day = as_of.date().isoformat() if as_of else None
+    if record_date:
+        day = ledgering.find_record_date(connection, right_id, record_date, adjustment)
     path = f"/v1/ledger/registers/{right_id}"
     items = list(connection.pages(path, as_of=day, at_index=at_index, limit=500))
     if as_json:

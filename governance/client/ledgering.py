@@ -1,6 +1,7 @@
 """The ledger, from a member's side: rights, customers, keys, wallets and composers."""
 
 import base64
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from ledger.declarations import (
     TransferControl,
 )
 from ledger.declarations import AccountKeys as AccountKeysSaid
+from ledger.register import JST
 from ledger.statements import Signer, read_envelope, read_statement
 
 PAGE = 500
@@ -140,6 +142,42 @@ def read_statement_of(connection: Connection, investor: str) -> dict[str, list[A
         page = connection.get(path, limit=PAGE, cursor=page["next"])
         found["changes"] += page["changes"]
     return found
+
+
+def find_record_date(
+    connection: Connection, right: str, wanted: str, adjustment: str, today: dt.date | None = None
+) -> str:
+    """Return the day, `YYYY-MM-DD`, of a record date of a right.
+
+    Args:
+        connection: to the network.
+        right: whose.
+        wanted: the record date as the right names it or as it is adjusted, or `next`: the first
+            from today on.
+        adjustment: where a date moves that is not a business day.
+        today: in Japan, by the clock by default.
+
+    Raises:
+        DatasetInvalid: the right has no such record date; the message names those it has.
+    """
+    try:
+        day = None if wanted == "next" else dt.date.fromisoformat(wanted)
+    except ValueError as error:
+        raise DatasetInvalid(f"{wanted!r} is neither YYYY-MM-DD nor next") from error
+    start = day or today or dt.datetime.now(JST).date()
+    path = f"/v1/ledger/registers/{right}/record-dates"
+    dates = [
+        item
+        for year in (start.year - 1, start.year, start.year + 1)
+        for item in connection.get(path, year=year, adjustment=adjustment)["items"]
+    ]
+    for item in dates:
+        if day is None and item["adjusted"] >= start.isoformat():
+            return str(item["adjusted"])
+        if day is not None and wanted in (item["day"], item["adjusted"]):
+            return str(item["adjusted"])
+    known = ", ".join(item["adjusted"] for item in dates) or "none"
+    raise DatasetInvalid(f"{wanted} is no record date of {right}; it has {known}")
 
 
 def read_parameters(connection: Connection) -> NetworkParameters:
