@@ -25,6 +25,12 @@ MAX_BATCH = 200
 PATIENCE = dt.timedelta(minutes=2)
 """How long a server that does not answer is waited for."""
 
+PASSING = frozenset({429, 503})
+"""Statuses of what may go well in a moment."""
+
+PAUSE = 0.5
+"""Seconds between two tries."""
+
 JST = dt.timezone(dt.timedelta(hours=9))
 
 
@@ -134,13 +140,25 @@ class Loader:
         return len(batch)
 
     def _post(self, creator: str, items: list[msgspec.Raw]) -> Any:
+        """Send a batch until the server has judged every item of it."""
         give_up = time.monotonic() + PATIENCE.total_seconds()
         connection = self._parties[creator].connection
         while True:
             try:
-                return connection.post("/v1/ledger/transactions/batch", {"items": items})
+                answer = connection.post("/v1/ledger/transactions/batch", {"items": items})
+                passing = [p for i in answer["items"] if _is_passing(p := i.get("problem"))]
+                if not passing:
+                    return answer
+                failure: object = passing[0]["title"]
             except (ServerUnreachable, Refused) as error:
-                passing = not isinstance(error, Refused) or error.status in (429, 503)
-                if not passing or time.monotonic() > give_up:
+                if isinstance(error, Refused) and error.status not in PASSING:
                     raise LoadFailed(f"{creator}: {error}") from error
-            time.sleep(0.5)
+                failure = error
+            if time.monotonic() > give_up:
+                raise LoadFailed(f"{creator}: {failure}")
+            time.sleep(PAUSE)
+
+
+def _is_passing(problem: Any) -> bool:
+    """Return whether a problem is of the moment: sent again, the item may well be committed."""
+    return bool(problem) and problem["status"] in PASSING

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -28,12 +29,18 @@ class ServerProcess:
         settings: how it runs; its port must be set.
         log: the file that takes what it prints.
         tell: takes a line about what it is waited for.
+        trust: what its certificate is judged by, where it serves HTTPS.
     """
 
     def __init__(
-        self, settings: Settings, log: Path, tell: Callable[[str], None] = lambda _: None
+        self,
+        settings: Settings,
+        log: Path,
+        tell: Callable[[str], None] = lambda _: None,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
+        self._trust: ssl.SSLContext | bool = trust or True
         self._log = log
         self._tell = tell
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,6 +58,19 @@ class ServerProcess:
     ) -> None:
         """Stop it in good order."""
         self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._settings.url
+
+    def workers(self) -> list[int]:
+        """Return the ids of its API processes: the children of the one that was started."""
+        if self._process is None:
+            return []
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+        return [int(pid) for pid in children.split()]
 
     def start(self) -> None:
         """Start it, and wait until it is ready.
@@ -99,7 +119,8 @@ class ServerProcess:
 
     def _ready(self) -> bool:
         try:
-            answer = httpx.get(f"{self._settings.url}/health/ready", timeout=2.0)
+            url = f"{self._settings.url}/health/ready"
+            answer = httpx.get(url, timeout=2.0, verify=self._trust)
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK

@@ -26,6 +26,8 @@ class Cluster:
                 shutil.chown(home, self.user)
             arguments = ["-D", str(home), "-R", "-X", "stream", "-c", "fast"]
             self._run("pg_basebackup", *arguments, "-h", str(primary.home), "-U", "postgres")
+            for lock in home.glob(".s.PGSQL.*.lock"):
+                lock.unlink()  # the primary's, whose socket is in the folder that was copied
             self.start()
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
