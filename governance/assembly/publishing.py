@@ -19,8 +19,9 @@ from governance.assembly.witnessing import open_witnesses
 from governance.settings import Settings
 from ledger.database import connect, writing
 from ledger.errors import LedgerError, LogWriterRunning, WitnessQuorumMissing
-from ledger.log.checkpoints import Publisher
+from ledger.log.checkpoints import Publisher, adopt
 from ledger.log.completeness import seal
+from ledger.log.heads import SignedCheckpoint
 from ledger.log.notes import NoteSigner
 
 TAKE_OVER = 2.0
@@ -50,6 +51,21 @@ def check_log(settings: Settings) -> None:
         publishing.open()
     finally:
         publishing.close()
+        engine.dispose()
+
+
+def adopt_checkpoint(settings: Settings) -> SignedCheckpoint | None:
+    """Remember the database's newest checkpoint on this machine, and return it.
+
+    Raises:
+        LogWriterRunning, LogRolledBack, LogForked, NoteInvalid: as `ledger.log.checkpoints.adopt`.
+    """
+    engine = connect(settings.database)
+    file = state_file(settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return adopt(engine, log_signer(settings, open_keys(settings)), file)
+    finally:
         engine.dispose()
 
 

@@ -7,8 +7,8 @@ import click
 from contracts.errors import ContractError
 from governance.cli import options, output
 from governance.client.connection import Refused
-from governance.errors import GovernanceError, ServerUnreachable
-from ledger.errors import LedgerError
+from governance.errors import EntryWrong, GovernanceError, ReplayDiffers, ServerUnreachable
+from ledger.errors import LedgerError, LogWrong, NoteInvalid, ProofInvalid, SplitViewFound
 from policies.errors import PolicyError
 
 COMMANDS = {
@@ -28,6 +28,10 @@ COMMANDS = {
     "database": "governance.cli.database:database",
     "doctor": "governance.cli.doctor:doctor",
 }
+
+
+UNTRUE = (EntryWrong, LogWrong, NoteInvalid, ProofInvalid, ReplayDiffers, SplitViewFound)
+"""What is raised when something that was to be verified does not hold."""
 
 
 class LazyGroup(options.Group):
@@ -61,7 +65,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command; print one clear error and exit with its code."""
     try:
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)  # what a command gave to `Context.exit`, or None
     except click.ClickException as error:
         error.show()
         sys.exit(output.USAGE)
@@ -71,14 +75,19 @@ def main() -> None:
     except ServerUnreachable as error:
         _show(error)
         sys.exit(output.UNREACHABLE)
+    except UNTRUE as error:
+        _show(error, "wrong")
+        sys.exit(output.UNVERIFIED)
     except (GovernanceError, ContractError, LedgerError, PolicyError) as error:
         _show(error)
         sys.exit(output.REFUSED)
+    if code:
+        sys.exit(code)
 
 
-def _show(error: Exception) -> None:
+def _show(error: Exception, what: str = "refused") -> None:
     name = f" ({error.slug})" if isinstance(error, Refused) else ""
-    output.problems.print(f"[red]refused{name}[/red]: {error}", markup=True)
+    output.problems.print(f"[red]{what}{name}[/red]: {error}", markup=True)
     faults = (
         error.problem.get("faults", ())
         if isinstance(error, Refused)

@@ -80,6 +80,7 @@ class AuditedNetwork(World):
         effects = Effects(RegisterEffects(self.authority), RegistryEffects(), NetworkEffectsHere())
         self.services = DecisionServices(herald, effects, self)
         self.keys, self.signers, self.private = {}, [self.service], {}
+        self.txids: list[bytes] = []
         self.founded_by = self._found()
         observer.services = self.services
 
@@ -155,6 +156,7 @@ class AuditedNetwork(World):
 
     def transact(self, count: int) -> list[bytes]:
         txids = [secrets.token_bytes(32) for _ in range(count)]
+        self.txids += txids
         with writing(self.engine) as session:
             append(session, [log_commitment(txid) for txid in txids])
         return txids

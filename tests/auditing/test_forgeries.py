@@ -120,6 +120,10 @@ class Forger:
             self.time(len(self.log) - 1),
         )
 
+    def decisions(self) -> list[tuple[int, str]]:
+        """Where each decision is, and on which proposal."""
+        return [(i, self.body(i, Decision).proposal) for i in self.places("decision")]
+
     def proposal_of(self, action: str) -> int:
         """Where the member's proposal with this kind of action is."""
         wanted = f'"kind":"{action}"'.encode()
