@@ -6,7 +6,6 @@ same package, runtime, seed and requirements gets the same bytes, and compares d
 """
 
 import base64
-import binascii
 import importlib.metadata
 import sys
 from typing import Any
@@ -182,7 +181,7 @@ def read_attestation(envelope: bytes, key: PublicKey, package: str) -> Attestati
         message = pre_authentication_encoding(PAYLOAD_TYPE, payload)
         verify_signature(key, base64.b64decode(found[0].sig, validate=True), message)
         statement = msgspec.json.decode(payload, type=GateStatement)
-    except (LedgerError, msgspec.MsgspecError, binascii.Error) as error:
+    except (LedgerError, ValueError) as error:
         raise EvidenceInvalid(f"not an attestation: {error}") from error
     if (statement.type_, statement.predicate_type) != (STATEMENT_TYPE, PREDICATE_TYPE):
         raise EvidenceInvalid("not a gate's in-toto Statement v1")

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import datetime as dt
 from collections.abc import AsyncIterator
 
@@ -75,7 +74,7 @@ def submit_contract(
         raise PackageInvalid(f"not a submission: {error}", (fault,)) from error
     try:
         archive = base64.b64decode(data.archive, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise PackageInvalid(
             "the archive is not base64", (Fault("archive", f"is not base64: {error}"),)
         ) from error

@@ -2,11 +2,12 @@
 
 Litestar describes what it decodes. Statements and submissions are decoded from their exact bytes
 later, so their schemas come from here: a handler names its body in `opt["body"]`, a struct or a
-media type; for `authz` "statement" it is the DSSE envelope unless it says otherwise.
+media type; for `authz` "statement" it is the DSSE envelope unless it says otherwise. In the same
+way `opt["answer"]` names what a handler answers as bytes.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from governance.problems import MEDIA_TYPE, Problem
 from ledger.statements import Envelope
 
 Document = dict[str, Any]
+Described = type[msgspec.Struct] | str
+"""A struct in JSON, or a media type of bytes."""
 
 REFUSALS = {
     "4XX": "The request is refused; `type` says why, and stays the same.",
@@ -47,11 +50,14 @@ def complete(document: Document, handlers: Iterable[HTTPRouteHandler]) -> Docume
     document = msgspec.json.decode(msgspec.json.encode(document))
     structs: dict[str, type[msgspec.Struct]] = {"Problem": Problem, "Envelope": Envelope}
     for handler in handlers:
-        body = _body(handler)
-        if isinstance(body, type):
-            structs[body.__name__] = body
+        body, answer = _body(handler), handler.opt.get("answer")
+        structs |= {part.__name__: part for part in (body, answer) if isinstance(part, type)}
         for operation in _operations(document, handler):
-            _complete_operation(operation, handler, body)
+            _complete_operation(operation, handler)
+            if body is not None:
+                operation["requestBody"] = {"required": True, "content": _content(body)}
+            if answer is not None:
+                operation["responses"][str(handler.status_code)]["content"] = _content(answer)
     _, components = msgspec.json.schema_components(structs.values(), ref_template=_REFERENCE)
     document["components"]["schemas"] |= components
     return document
@@ -64,27 +70,24 @@ def _operations(document: Document, handler: HTTPRouteHandler) -> Iterable[Docum
             yield item[method.lower()]
 
 
-def _body(handler: HTTPRouteHandler) -> type[msgspec.Struct] | str | None:
+def _body(handler: HTTPRouteHandler) -> Described | None:
     default = Envelope if handler.opt["authz"] == "statement" else None
-    body: type[msgspec.Struct] | str | None = handler.opt.get("body", default)
+    body: Described | None = handler.opt.get("body", default)
     return body
 
 
-def _complete_operation(
-    operation: Document, handler: HTTPRouteHandler, body: type[msgspec.Struct] | str | None
-) -> None:
+def _complete_operation(operation: Document, handler: HTTPRouteHandler) -> None:
     operation["responses"].pop("400", None)
+    problem = {"schema": {"$ref": _REFERENCE.format(name="Problem")}}
     for status, description in REFUSALS.items():
-        content = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="Problem")}}}
+        content = {MEDIA_TYPE: problem}
         operation["responses"][status] = {"description": description, "content": content}
     if handler.opt["authz"] in ("public", "statement"):
         operation["security"] = []
-    if isinstance(body, str):
-        operation["requestBody"] = _required(body, {"type": "string", "format": "binary"})
-    elif body is not None:
-        reference = {"$ref": _REFERENCE.format(name=body.__name__)}
-        operation["requestBody"] = _required("application/json", reference)
 
 
-def _required(media_type: str, schema: Mapping[str, Any]) -> Document:
-    return {"required": True, "content": {media_type: {"schema": schema}}}
+def _content(described: Described) -> Document:
+    if isinstance(described, str):
+        return {described: {"schema": {"type": "string", "format": "binary"}}}
+    reference = _REFERENCE.format(name=described.__name__)
+    return {"application/json": {"schema": {"$ref": reference}}}

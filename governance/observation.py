@@ -30,6 +30,11 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 REQUESTS = Counter("sekisho_requests_total", "Requests answered.", ["route", "method", "status"])
 SECONDS = Histogram("sekisho_request_seconds", "Seconds from request to answer.", ["route"])
+CONTRACT_FAULTS = Counter(
+    "sekisho_contract_faults_total",
+    "Transactions that ended in a fault of the contract's code: gas, trap, exception.",
+    ["contract"],
+)
 LOG_SIZE = Gauge(
     "sekisho_log_size", "Entries in the transparency log.", multiprocess_mode="mostrecent"
 )
@@ -125,7 +130,11 @@ def ready(readiness: NamedDependency[Callable[[], dict[str, str]]]) -> Response[
 
 
 @get(
-    "/metrics", opt={"authz": "public"}, sync_to_thread=True, tags=["health"], summary="Prometheus"
+    "/metrics",
+    opt={"authz": "public", "answer": "text/plain"},
+    sync_to_thread=True,
+    tags=["health"],
+    summary="Prometheus",
 )
 def metrics() -> Response[bytes]:
     """Return the metrics of this server: of all its processes where there are several."""

@@ -100,7 +100,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     if problem.status in statuses.TRY_AGAIN:
         headers["Retry-After"] = RETRY_AFTER
     if problem.status == statuses.UNAUTHENTICATED:
-        headers["WWW-Authenticate"] = "Bearer"
+        own = getattr(error, "headers", None) or {}
+        headers["WWW-Authenticate"] = own.get("WWW-Authenticate", "Bearer")
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status,

@@ -4,7 +4,6 @@ Handlers receive these as dependencies; a handler without an `authz` declaration
 """
 
 import base64
-import binascii
 import hashlib
 import time
 from collections.abc import Callable, Iterable
@@ -69,7 +68,7 @@ class ClientCertificates:
             return None
         try:
             certificate = base64.b64decode(header.strip().strip(":"), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise NotAuthorizedException from error
         return hashlib.sha256(certificate).digest()
 

@@ -6,7 +6,6 @@ may say what, and whether it was said before, is the use case's to decide.
 """
 
 import base64
-import binascii
 import datetime as dt
 from typing import Generic, Protocol, TypeVar
 
@@ -195,5 +194,5 @@ def _check_times(statement: Statement[Body]) -> None:
 def _unbase64(text: str, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise StatementMalformed(f"{what} is not base64: {error}") from error

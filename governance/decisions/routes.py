@@ -35,6 +35,7 @@ from governance.decisions.voting import Status
 from governance.decisions.voting_rules import VotingRules
 from governance.errors import ProposalUnknown
 from ledger.database import reading, writing
+from ledger.statements import Envelope
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -160,7 +161,7 @@ def show_proposal(
 
 @get(
     "/v1/proposals/{proposal:str}/decision",
-    opt={"authz": Action.PROPOSAL_READ},
+    opt={"authz": Action.PROPOSAL_READ, "answer": Envelope},
     sync_to_thread=True,
     tags=["decisions"],
     summary="Get the signed record of a decision",
@@ -182,7 +183,7 @@ def show_decision(
 
 @get(
     "/v1/parameters",
-    opt={"authz": Action.PARAMETER_READ},
+    opt={"authz": Action.PARAMETER_READ, "answer": Envelope},
     sync_to_thread=True,
     tags=["decisions"],
     summary="Get the network parameters, signed",
@@ -275,7 +276,7 @@ def deposit_document(
 
 @get(
     "/v1/governance/documents/{digest:str}",
-    opt={"authz": Action.PROPOSAL_READ},
+    opt={"authz": Action.PROPOSAL_READ, "answer": "text/plain"},
     sync_to_thread=True,
     tags=["decisions"],
     summary="Get a deposited text",

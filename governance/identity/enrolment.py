@@ -6,7 +6,6 @@ PKCS#7 certs-only in base64, without a Content-Transfer-Encoding.
 """
 
 import base64
-import binascii
 import datetime as dt
 import hashlib
 import secrets
@@ -190,7 +189,7 @@ def decode_request(body: bytes) -> bytes:
         raise CertificateRequestRefused(message, (Fault("body", message),))
     try:
         return base64.b64decode(b"".join(body.split()), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         message = f"not base64: {error}"
         raise CertificateRequestRefused(message, (Fault("body", message),)) from error
 

@@ -5,12 +5,12 @@ is signed. The network map is for members, who verify it themselves.
 """
 
 import base64
-import binascii
 import datetime as dt
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.exceptions import NotAuthorizedException
 from litestar.params import FromPath, RawBody
 from sqlalchemy.engine import Engine
 
@@ -27,6 +27,7 @@ from governance.identity.publication import (
 )
 from governance.membership.services import MembershipServices
 from ledger.database import reading, writing
+from ledger.statements import Envelope
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -91,7 +92,7 @@ def enrol_node(
     """Return the certificate; the user is `<member>/<node>`, the password the token."""
     credentials = basic_credentials(request.headers.get("authorization"))
     if credentials is None:
-        return Response(b"", status_code=401, headers={"WWW-Authenticate": _ENROLMENT_USER})
+        raise NotAuthorizedException(headers={"WWW-Authenticate": _ENROLMENT_USER})
     authority = membership.authority
     with writing(database) as session:
         issuance = enrolment.enrol(session, authority, rules, credentials, body, at)
@@ -211,14 +212,14 @@ def ocsp_by_get(
     """Answer a DER OCSP request in base64."""
     try:
         request = base64.b64decode(question.removeprefix("/"), validate=True)
-    except binascii.Error:
+    except ValueError:
         request = b""  # answered as OCSP's own "malformed request"
     return _answer(database, membership, request, at)
 
 
 @get(
     "/v1/network/map",
-    opt={"authz": Action.NETWORK_MAP_READ},
+    opt={"authz": Action.NETWORK_MAP_READ, "answer": Envelope},
     sync_to_thread=True,
     tags=["identity"],
     summary="The signed network map",
@@ -259,7 +260,7 @@ def basic_credentials(header: str | None) -> tuple[str, str] | None:
         return None
     try:
         text = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise EnrolmentTokenRefused("the Basic credentials are malformed") from error
     user, _, password = text.partition(":")
     return user, password

@@ -81,7 +81,12 @@ class ScopeAnswer(msgspec.Struct, frozen=True):
     path: list[str]
 
 
-@get("/log/checkpoint", opt={"authz": "public"}, sync_to_thread=True, summary="Newest checkpoint")
+@get(
+    "/log/checkpoint",
+    opt={"authz": "public", "answer": "text/plain"},
+    sync_to_thread=True,
+    summary="Newest checkpoint",
+)
 def read_checkpoint(database: NamedDependency[Engine]) -> Response[bytes]:
     """Return the newest published checkpoint, a signed note."""
     with reading(database) as session:
@@ -93,7 +98,12 @@ def read_checkpoint(database: NamedDependency[Engine]) -> Response[bytes]:
     )
 
 
-@get("/log/tile/{place:path}", opt={"authz": "public"}, sync_to_thread=True, summary="Tile")
+@get(
+    "/log/tile/{place:path}",
+    opt={"authz": "public", "answer": "application/octet-stream"},
+    sync_to_thread=True,
+    summary="Tile",
+)
 def read_log_tile(
     place: FromPath[str], database: NamedDependency[Engine], request: Request[Any, Any, Any]
 ) -> Response[bytes]:

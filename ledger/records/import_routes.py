@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from ledger.database import reading, writing
 from ledger.records import handlers, imports
-from ledger.records.cursors import cursor_of, id_after
+from ledger.records.cursors import cursor_of, id_after, page_size
 from ledger.records.import_work import work
 from ledger.records.imports import ImportRequest, ImportState
 from ledger.records.keeping import Clerk
@@ -60,8 +60,10 @@ def list_imports(
 ) -> ImportPage:
     """Return a page of the company's imports."""
     with reading(database) as session:
-        found = imports.list_imports(session, clerk, id_after(cursor), limit)
-    return ImportPage(found, cursor_of(found[-1].import_id if len(found) >= limit else None))
+        found = imports.list_imports(session, clerk, id_after(cursor), page_size(limit))
+    return ImportPage(
+        found, cursor_of(found[-1].import_id if len(found) >= page_size(limit) else None)
+    )
 
 
 @handlers.read(

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from ledger.database import reading, writing
 from ledger.records import handlers, instructing
-from ledger.records.cursors import cursor_of, id_after
+from ledger.records.cursors import cursor_of, id_after, page_size
 from ledger.records.instructing import MAX_BATCH, Shown, Step
 from ledger.records.instructions import Status
 from ledger.records.keeping import Clerk
@@ -91,8 +91,10 @@ def list_instructions(
 ) -> InstructionPage:
     """Return a page of the instructions that the member sent or received."""
     with reading(database) as session:
-        found = instructing.list_instructions(session, clerk, status, id_after(cursor), limit)
-    last = found[-1].instruction_id if len(found) >= limit else None
+        found = instructing.list_instructions(
+            session, clerk, status, id_after(cursor), page_size(limit)
+        )
+    last = found[-1].instruction_id if len(found) >= page_size(limit) else None
     return InstructionPage(found, cursor_of(last))
 
 

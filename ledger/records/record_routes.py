@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from ledger.database import reading, writing
 from ledger.records import erasure, handlers, keeping
-from ledger.records.cursors import cursor_of, id_after
+from ledger.records.cursors import cursor_of, id_after, page_size
 from ledger.records.dictionary import record_tables
 from ledger.records.erasure import Erasure, ErasureReason
 from ledger.records.keeping import Change, Clerk
@@ -62,8 +62,10 @@ def _list(table: str) -> HTTPRouteHandler:
     ) -> RecordPage:
         """Return a page of the company's own records."""
         with reading(database) as session:
-            found = keeping.list_records(session, clerk, table, id_after(cursor), limit)
-        return RecordPage(found, cursor_of(found[-1].row_id if len(found) >= limit else None))
+            found = keeping.list_records(session, clerk, table, id_after(cursor), page_size(limit))
+        return RecordPage(
+            found, cursor_of(found[-1].row_id if len(found) >= page_size(limit) else None)
+        )
 
     return list_records
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from ledger.database import reading, writing
 from ledger.records import calendar, registration, users
 from ledger.records.calendar import HolidayAdjustment
-from ledger.records.cursors import cursor_of, id_after
+from ledger.records.cursors import cursor_of, id_after, page_size
 from ledger.records.dictionary import record_tables
 from ledger.records.handlers import act, change, create, read
 from ledger.records.import_routes import ROUTES as IMPORT_ROUTES
@@ -173,9 +173,9 @@ def list_registrations(
 ) -> RegistrationPage:
     """Return a page of the registrations that the member sent, and where they stand."""
     with reading(database) as session:
-        found = registration.registrations(session, clerk, id_after(cursor), limit)
+        found = registration.registrations(session, clerk, id_after(cursor), page_size(limit))
     return RegistrationPage(
-        found, cursor_of(found[-1].investor_id if len(found) >= limit else None)
+        found, cursor_of(found[-1].investor_id if len(found) >= page_size(limit) else None)
     )
 
 
