@@ -9,10 +9,16 @@ from sqlalchemy.exc import OperationalError
 from governance.operations.databases import open_database
 from governance.problems import describe
 from governance.settings import Settings
-from ledger.database import Base, reading, writing
+from ledger.database import Base, connect, reading, writing
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.store import log_size
 from tests.production.clusters import Cluster
+
+
+def make_tables(url: str) -> None:
+    engine = connect(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
 
 
 @pytest.fixture
@@ -24,7 +30,7 @@ def limited(cluster: Cluster) -> Settings:
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_the_next_request_finds_a_restarted_server(cluster: Cluster, limited: Settings, mode: str):
     engine = open_database(limited)
-    Base.metadata.create_all(engine)
+    make_tables(limited.database_url)
     with writing(engine) as session:
         append(session, [LogEntry("note", b"kept")])
     cluster.restart(mode)
@@ -37,7 +43,7 @@ def test_a_cut_connection_loses_what_was_not_committed_and_nothing_else(
     cluster: Cluster, limited: Settings
 ):
     engine = open_database(limited)
-    Base.metadata.create_all(engine)
+    make_tables(limited.database_url)
 
     def lose() -> None:
         with writing(engine) as session:

@@ -15,12 +15,18 @@ from governance.operations import replica as module
 from governance.operations.databases import open_database
 from governance.operations.replica import Replica
 from governance.settings import Settings
-from ledger.database import Base, reading, writing
+from ledger.database import Base, connect, reading, writing
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.store import log_size
 from tests.production.clusters import Cluster
 
 PATIENCE = 30.0
+
+
+def make_tables(url: str) -> None:
+    engine = connect(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def pair(cluster: Cluster, standby: Cluster) -> Iterator[tuple[Engine, Engine]]:
     name = "s" + uuid4().hex
     settings = Settings(database_url=cluster.create(name), replica_url=standby.url(name))
     primary = open_database(settings)
-    Base.metadata.create_all(primary)
+    make_tables(settings.database_url)
     copy = open_database(settings, settings.replica_url)
     add(primary)
     wait(lambda: size(copy) == 1)
