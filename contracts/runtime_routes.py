@@ -60,7 +60,7 @@ def download_runtime(
 
 @post(
     "/v1/runtimes",
-    opt={"authz": Action.RUNTIME_REGISTER},
+    opt={"authz": Action.RUNTIME_REGISTER, "body": WASM_TYPE},
     sync_to_thread=True,
     tags=["contracts"],
     summary="Upload a contract runtime",

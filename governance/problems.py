@@ -100,8 +100,9 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     if problem.status in statuses.TRY_AGAIN:
         headers["Retry-After"] = RETRY_AFTER
     if problem.status == statuses.UNAUTHENTICATED:
-        own = getattr(error, "headers", None) or {}
-        headers["WWW-Authenticate"] = own.get("WWW-Authenticate", "Bearer")
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, HTTPException):  # `Allow` of a 405, another scheme of a 401
+        headers |= error.headers or {}
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status,

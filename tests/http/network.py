@@ -34,12 +34,15 @@ PASSES_BY_ITSELF = frozenset(
 
 
 def part_of_the_sample(
-    folder: Path, rights: Sequence[str] = RIGHTS, transfers: int = TRANSFERS
+    folder: Path,
+    rights: Sequence[str] = RIGHTS,
+    transfers: int = TRANSFERS,
+    most_investors: int = INVESTORS,
 ) -> Dataset:
     """Write a consistent part of the sample data into `folder`, and read it."""
     folder.mkdir(parents=True)
     shutil.copy(SAMPLE / "members.csv", folder)
-    kept, investors = _consistent(rights, transfers)
+    kept, investors = _consistent(rights, transfers, most_investors)
     rows = _rows("beneficial_rights.csv")
     _write(
         folder / "beneficial_rights.csv", [r for r in rows if r["beneficial_right_id"] in rights]
@@ -50,7 +53,9 @@ def part_of_the_sample(
     return Dataset(folder)
 
 
-def _consistent(rights: Sequence[str], most: int) -> tuple[list[dict[str, str]], set[str]]:
+def _consistent(
+    rights: Sequence[str], most: int, most_investors: int
+) -> tuple[list[dict[str, str]], set[str]]:
     """Return the first transfers among the first investors, and who those are."""
     holdings: dict[tuple[str, str], int] = {}
     trades: set[str] = set()
@@ -63,7 +68,7 @@ def _consistent(rights: Sequence[str], most: int) -> tuple[list[dict[str, str]],
         held = holdings.get((right, giver), 0)
         if (
             right not in rights
-            or len(investors | sides) > INVESTORS
+            or len(investors | sides) > most_investors
             or (giver and held < quantity)
             or (row["cancels_trade_id"] and row["cancels_trade_id"] not in trades)
         ):
@@ -122,7 +127,7 @@ class Served:
 
     def token(self, member_id: str) -> dict[str, str]:
         """Return the headers with a member's access token."""
-        return {"Authorization": f"Bearer {self.member(member_id)._bearer()}"}
+        return {"Authorization": f"Bearer {self.member(member_id).token()}"}
 
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from governance.access.tokens import ASSERTION_TYPE, GRANT_TYPE
+from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE
 from governance.client import governing
 from governance.client.connection import Refused, client_assertion, new_statement
 from governance.client.renewing import renew
