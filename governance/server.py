@@ -16,6 +16,9 @@ from governance.settings import Settings, as_environment
 HEADER_TIMEOUT_MS = 10_000
 """How long a client may take to send its headers, in milliseconds."""
 
+HEADER_BYTES = 64 << 10
+"""Bytes of the largest request line and headers, and of what is read at once."""
+
 BACKLOG = 1024
 
 
@@ -44,7 +47,9 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
         workers=settings.workers,
         runtime_mode=RuntimeModes.st,
         backlog=BACKLOG,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=HEADER_BYTES
+        ),
         log_enabled=False,
         respawn_failed_workers=True,
         ssl_cert=_path(settings.tls_certificate),
