@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rate_limit: requests a second that one member may make, on average over ten seconds.
         max_body: bytes of the largest request body, bulk uploads excepted.
         public_log: whether the log's tiles are served without a token.
+        node_silence: minutes without a sign of life after which a node with an address of its own
+            counts as unreachable; longer than the ten of a token, 0 to watch no nodes.
         log_level: the least level that is logged.
         log_format: `json` for machines, `text` for people.
     """
@@ -85,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate_limit: int = 2000
     max_body: int = 4 << 20
     public_log: bool = True
+    node_silence: int = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "text"
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.database import APPEND_ONLY, Base
@@ -11,7 +12,7 @@ class SpentStatement(Base):
     """The id of a statement or client assertion that was opened once; it never opens again."""
 
     __tablename__ = "spent_statement"
-    __table_args__ = ({"info": {APPEND_ONLY: True}},)
+    __table_args__ = (sa.Index(None, "author", "spent_at"), {"info": {APPEND_ONLY: True}})
 
     id: Mapped[str] = mapped_column(primary_key=True)
     author: Mapped[str]

@@ -20,12 +20,14 @@ from governance.assembly.anchors import log_signer
 from governance.assembly.network import Network
 from governance.assembly.publishing import Publishing
 from governance.assembly.services import utc_now
+from governance.assembly.silence import last_signs
 from governance.assembly.watch import Watch
 from governance.decisions import folding
 from governance.decisions.liveness import forecast
 from governance.decisions.recording import settle
 from governance.errors import GovernanceError
 from governance.identity.authority import resume
+from governance.incidents.checks import Thresholds
 from governance.membership.renewals import renew_hosted
 from ledger.database import reading, writing
 from ledger.errors import LedgerError
@@ -67,6 +69,8 @@ class Background:
             network.view.rules,
             network.view.state,
             self._publishing.short_of_witnesses,
+            Thresholds(node_silence=dt.timedelta(minutes=network.settings.node_silence)),
+            last_signs if network.settings.node_silence else None,
         )
         self._threads = [
             threading.Thread(target=self._loop, args=(name, work, beat), name=name, daemon=True)

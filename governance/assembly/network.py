@@ -20,6 +20,7 @@ from governance.assembly.contract_effects import (
     ReopenedObserver,
     RightsObserver,
 )
+from governance.assembly.faults import CountingVerifier
 from governance.assembly.keys import ServiceKeys, open_keys
 from governance.assembly.services import GovernanceServices, governance_services, utc_now
 from governance.assembly.view import CertifiedNodeKeys, HostedNodes, NetworkView, VersionsInForce
@@ -94,7 +95,7 @@ def open_network(settings: Settings) -> Network:
     workers = settings.verification_workers or os.cpu_count() or 1
     pool = Pool(runtime.obtain(), size=workers)
     judges = Judges(
-        verifier=SandboxVerifier(pool, _sources(engine)),
+        verifier=CountingVerifier(SandboxVerifier(pool, _sources(engine))),
         contracts=VersionsInForce(),
         notary=Notary(view.parameters.notary, notary),
         signers=hosted,

@@ -5,7 +5,7 @@ An incident is opened once, whoever sees it first.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client.metrics import MetricWrapperBase
 from sqlalchemy.engine import Engine
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from governance import observation
 from governance.decisions.network import NetworkState
-from governance.incidents.checks import Measurements, judge
+from governance.incidents.checks import Measurements, Thresholds, judge
 from governance.incidents.services import IncidentServices
 from governance.incidents.store import unclosed
 from governance.incidents.watching import keep_deadlines, observe
@@ -31,6 +31,9 @@ FIRST_FAILURE = 500
 """From this HTTP status on an answer is the server's own failure."""
 
 
+Signs = Callable[[Session, NetworkState, dt.datetime], Mapping[str, dt.datetime]]
+
+
 class Watch:
     """Looks at one process and at the log.
 
@@ -41,6 +44,8 @@ class Watch:
         network: returns the network now.
         short_of_witnesses: returns for how long, at a time, too few witnesses cosign; None where
             another process publishes.
+        thresholds: from when on something is an incident.
+        signs: returns since when nothing was heard of each node; None where nodes are not watched.
     """
 
     def __init__(
@@ -50,14 +55,19 @@ class Watch:
         rules: Callable[[], CompiledRules],
         network: Callable[[], NetworkState],
         short_of_witnesses: Callable[[dt.datetime], dt.timedelta | None] = lambda _: None,
+        thresholds: Thresholds | None = None,
+        signs: Signs | None = None,
     ) -> None:
         self._database = database
         self._services = services
         self._rules = rules
         self._network = network
         self._short_of_witnesses = short_of_witnesses
+        self._thresholds = thresholds or Thresholds()
+        self._signs = signs
         self._answers = _answers()
         self._durations = _durations()
+        self._faults = _faults()
 
     def look(self, at: dt.datetime) -> None:
         """Measure, open and follow incidents, keep their deadlines.
@@ -66,7 +76,7 @@ class Watch:
         takes no writer's lock here.
         """
         with reading(self._database) as session:
-            findings = judge(self.measure(session, at), at)
+            findings = judge(self.measure(session, at), at, self._thresholds)
             living = unclosed(session)
         if not living and all(finding.healthy for finding in findings):
             return
@@ -77,18 +87,24 @@ class Watch:
 
     def measure(self, session: Session, at: dt.datetime) -> Measurements:
         """Return what was measured since the last look."""
-        answers, durations = _answers(), _durations()
+        answers, durations, faults = _answers(), _durations(), _faults()
+        network = self._network()
         new = {status: count - self._answers.get(status, 0) for status, count in answers.items()}
         slow = _quantile(
             {bound: count - self._durations.get(bound, 0) for bound, count in durations.items()}
         )
-        self._answers, self._durations = answers, durations
+        traps = {name: int(n - self._faults.get(name, 0)) for name, n in faults.items()}
+        self._answers, self._durations, self._faults = answers, durations, faults
         return Measurements(
             checkpoint_age=_checkpoint_age(session, at),
             notary_seconds=slow,
             requests=int(sum(new.values())),
             errors=int(sum(n for status, n in new.items() if status >= FIRST_FAILURE)),
-            certificates=_certificates(self._network(), at),
+            traps=traps,
+            owners={key: network.contracts[key].owner for key in traps if key in network.contracts},
+            silent=self._signs(session, network, at) if self._signs else {},
+            freezes={key: contract.frozen_until for key, contract in network.contracts.items()},
+            certificates=_certificates(network, at),
             witnesses_short=self._short_of_witnesses(at),
         )
 
@@ -106,6 +122,14 @@ def _certificates(network: NetworkState, at: dt.datetime) -> dict[str, dt.dateti
         member.id: max(c.not_after for c in member.certificates if c.valid(at))
         for member in network.members.values()
         if member.able(at)
+    }
+
+
+def _faults() -> dict[str, float]:
+    """Return how many transactions ended in a fault of the code here, by contract version."""
+    return {
+        labels["contract"]: value
+        for labels, value in _samples(observation.CONTRACT_FAULTS, "_total")
     }
 
 

@@ -136,10 +136,10 @@ def deposit(
     """Keep a text that a proposal will name, and return its digest.
 
     Raises:
-        Denied: no rule lets the actor propose.
+        Denied: no rule lets the actor vote; what others propose needs no text.
         ProposalInvalid: it is empty or too large.
     """
-    rules.decide(actor, Action.PROPOSAL_SUBMIT)
+    rules.decide(actor, Action.VOTE_CAST)
     if not 0 < len(data) <= MAX_DOCUMENT:
         raise ProposalInvalid(f"a document of {len(data)} bytes; expected 1 to {MAX_DOCUMENT}")
     digest = content_digest(data)

@@ -257,7 +257,7 @@ def show_forecast(
 
 @post(
     "/v1/governance/documents",
-    opt={"authz": Action.PROPOSAL_SUBMIT, "body": "text/plain"},
+    opt={"authz": Action.VOTE_CAST, "body": "text/plain"},
     sync_to_thread=True,
     tags=["decisions"],
     summary="Deposit a text that a proposal will name",

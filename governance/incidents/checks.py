@@ -32,7 +32,8 @@ class Thresholds(msgspec.Struct, frozen=True):
         notary_seconds: time that the slowest twentieth of notarisations takes.
         error_percent: answers with status 5xx among all, in per cent.
         fewest_requests: answers below which the share says nothing.
-        node_silence: since a node was last reached.
+        node_silence: since a node was last heard of.
+        freeze_notice: before a contract's freeze ends by itself.
         certificate_notice: before a member's last certificate ends.
         witness_silence: since too few witnesses cosign.
     """
@@ -43,6 +44,7 @@ class Thresholds(msgspec.Struct, frozen=True):
     fewest_requests: int = 20
     node_silence: dt.timedelta = dt.timedelta(minutes=10)
     certificate_notice: dt.timedelta = dt.timedelta(days=5)
+    freeze_notice: dt.timedelta = dt.timedelta(hours=12)
     witness_silence: dt.timedelta = dt.timedelta(minutes=1)
 
 
@@ -56,7 +58,8 @@ class Measurements(msgspec.Struct, frozen=True):
         errors: those with status 5xx.
         traps: contract `name@version` → verdicts that were a fault of the code or out of gas.
         owners: contract `name@version` → the member that owns it.
-        silent: `member/node` → since when it was not reached.
+        silent: `member/node` → since when nothing was heard of it.
+        freezes: contract `name@version` → when its freeze ends by itself; None without one.
         certificates: member → when its last certificate ends.
         witnesses_short: for how long too few witnesses cosign, zero while enough do; None where
             another process publishes and measures it.
@@ -69,6 +72,7 @@ class Measurements(msgspec.Struct, frozen=True):
     traps: Mapping[str, int] = msgspec.field(default_factory=dict)
     owners: Mapping[str, str] = msgspec.field(default_factory=dict)
     silent: Mapping[str, dt.datetime] = msgspec.field(default_factory=dict)
+    freezes: Mapping[str, dt.datetime | None] = msgspec.field(default_factory=dict)
     certificates: Mapping[str, dt.datetime] = msgspec.field(default_factory=dict)
     witnesses_short: dt.timedelta | None = None
 
@@ -104,6 +108,7 @@ def judge(
             f"{measured.errors} of {measured.requests} answers were errors of the server",
         ),
         *_about_witnesses(measured, limits),
+        *_about_freezes(measured, at, limits),
         *_about_members(measured, at, limits),
     ]
 
@@ -117,6 +122,16 @@ def _about_witnesses(measured: Measurements, limits: Thresholds) -> Iterator[Fin
         yield Finding("checkpoint_late", "the witnesses", "", well, detail)
 
 
+def _about_freezes(
+    measured: Measurements, at: dt.datetime, limits: Thresholds
+) -> Iterator[Finding]:
+    for contract, end in sorted(measured.freezes.items()):
+        well = end is None or end - at > limits.freeze_notice
+        when = end.isoformat() if end else "never"
+        detail = f"the freeze ends by itself {when}: confirm it, or let the version go on"
+        yield Finding("freeze_expiring", contract, "", well, detail)
+
+
 def _about_members(
     measured: Measurements, at: dt.datetime, limits: Thresholds
 ) -> Iterator[Finding]:
@@ -126,7 +141,7 @@ def _about_members(
         yield Finding("contract_trap", contract, owner, count == 0, detail)
     for node, since in sorted(measured.silent.items()):
         well = at - since <= limits.node_silence
-        detail = f"not reached since {since.isoformat()}"
+        detail = f"nothing heard of it since {since.isoformat()}"
         yield Finding("node_unreachable", node, node.partition("/")[0], well, detail)
     for member, end in sorted(measured.certificates.items()):
         well = end - at > limits.certificate_notice

@@ -1428,6 +1428,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_spent_statement")),
         info={"append_only": True},
     )
+    with op.batch_alter_table("spent_statement", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_spent_statement_author_spent_at"), ["author", "spent_at"], unique=False
+        )
+
     op.create_table(
         "witness_heads",
         sa.Column("origin", sa.String(length=255), nullable=False),

@@ -1,0 +1,167 @@
+"""The life of a version over HTTP, from submission to retirement, and what is refused."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from governance.audit import audit
+from governance.client import contracts as authoring
+from governance.client import governing, ledgering
+from governance.client.connection import Connection, Refused
+from governance.decisions.actions import (
+    Action,
+    ApproveContract,
+    ConfirmFreeze,
+    DeprecateContract,
+    FreezeContract,
+    RetireContract,
+    UnfreezeContract,
+)
+from governance.demo.scenario import CONTRACT
+from ledger.log.reader import UrlSource
+from tests.governed.versions import FIRST_DAY, later, path
+from tests.http.joining import approve, decide
+from tests.http.network import Served
+from tests.http.payments import PATH, Payment, payment
+
+
+def state(served: Served, version: str) -> str:
+    return str(served.chair.get(path(version))["state"])
+
+
+def submitted(served: Served, folder: Path) -> dict[str, Any]:
+    """Submit a package as its author; return how its gates ended."""
+    author = served.member("trust-a")
+    runtime = ledgering.read_parameters(author).runtimes[0]
+    draft = authoring.submit(author, folder, runtime)
+    return authoring.wait_for_gates(author, draft["name"], draft["version"])
+
+
+def refused(connection: Connection, *actions: Action) -> Refused:
+    with pytest.raises(Refused) as caught:
+        governing.propose(connection, actions, "a test tries it")
+    return caught.value
+
+
+def proposed(connection: Connection, *actions: Action) -> str:
+    return str(governing.propose(connection, actions, "a test wants it")["id"])
+
+
+def pay(served: Served, made: Payment | None = None) -> Any:
+    """Send a payment, or one under the version in force; return the answer."""
+    made = made or payment(served)
+    header = {"Content-Type": "application/json", **served.token(made.creator)}
+    return served.http.post(PATH, content=made.signed().data, headers=header)
+
+
+def test_the_life_of_a_version(governed: Served, tmp_path: Path):
+    served = governed
+    the_first_version_came_by_vote(served)
+    an_unannounced_change_is_caught(served, tmp_path)
+    an_announced_change_is_shown_and_approved(served, tmp_path)
+    a_rollback_activates_the_old_digest(served)
+    a_freeze_stops_it_at_once(served)
+    nothing_is_retired_that_is_needed(served)
+    with httpx.Client() as client:
+        report = audit(UrlSource(served.settings.url + "/log", client), served.scenario.anchors)
+    assert report.kinds["contract-package"] == 3
+    assert report.kinds["contract-recheck"] == 1
+    states = {c.version: str(c.status) for c in report.state.contracts.values()}
+    assert states == {"1.0.0": "active", "1.2.0": "retired"}
+
+
+def the_first_version_came_by_vote(served: Served) -> None:
+    life = served.chair.get(path("1.0.0") + "/life")
+    steps = ["submit", "pass_gates", "propose", "approve", "schedule", "activate"]
+    assert [step["step"] for step in life] == steps
+    evidence = served.chair.get(path("1.0.0") + "/evidence")
+    assert all(each["passed"] for each in evidence)
+    assert state(served, "1.0.0") == "active"
+
+
+def an_unannounced_change_is_caught(served: Served, tmp_path: Path) -> None:
+    folder = later(served, tmp_path / "unannounced", "1.1.0", announced=False)
+    outcome = submitted(served, folder)
+    assert outcome["status"] == "failed", outcome
+    assert "replay" in outcome["message"]
+    assert state(served, "1.1.0") == "draft"
+    assert "no gated version" in str(refused(served.member("trust-a"), approval("1.1.0")))
+    with pytest.raises(Refused) as caught:
+        authoring.recheck(served.member("trust-b"), CONTRACT, "1.1.0", "curious")
+    assert caught.value.slug == "denied"
+    authoring.recheck(served.chair, CONTRACT, "1.1.0", "to be sure")
+    again = authoring.wait_for_gates(served.chair, CONTRACT, "1.1.0")
+    assert (again["status"], again["message"]) == ("failed", outcome["message"])
+
+
+def an_announced_change_is_shown_and_approved(served: Served, tmp_path: Path) -> None:
+    outcome = submitted(served, later(served, tmp_path / "announced", "1.2.0", announced=True))
+    assert outcome["status"] == "passed", outcome
+    evidence = {e["gate"]: e for e in served.chair.get(path("1.2.0") + "/evidence")}
+    found = json.loads(base64.b64decode(evidence["replay"]["envelope"]["payload"]))
+    assert "newly_rejected" in json.dumps(found["predicate"]["details"])
+    assert f"{CONTRACT}@1.2.0" == found["subject"][0]["name"]
+    author, other = served.member("trust-a"), served.member("trust-b")
+    proposal = proposed(author, approval("1.2.0"))
+    with pytest.raises(Refused) as caught:
+        governing.vote(author, proposal, approve=True)
+    assert caught.value.slug == "not-entitled"
+    assert governing.vote(other, proposal, approve=True)["status"] == "open"
+    seats = {s["seat"]: s for s in served.chair.get(f"/v1/proposals/{proposal}")["seats"]}
+    users = seats["registrars whose rights use it"]
+    assert (users["approved"], list(users["excluded"])) == (["trust-b"], ["trust-a"])
+    assert seats["platform administrator"]["missing"] == ["platform"]
+    assert approve(served, proposal) == "approved"
+    assert (state(served, "1.0.0"), state(served, "1.2.0")) == ("deprecated", "active")
+    assert pay(served).status_code == 201
+    assert FIRST_DAY in (tmp_path / "announced/contract.toml").read_text()
+
+
+def a_rollback_activates_the_old_digest(served: Served) -> None:
+    before = served.chair.get(path("1.0.0"))["digest"]
+    assert decide(served, approval("1.0.0")) == "approved"
+    found = served.chair.get(path("1.0.0"))
+    assert (found["state"], found["in_force"], found["digest"]) == ("active", True, before)
+    assert state(served, "1.2.0") == "deprecated"
+    assert pay(served).status_code == 201
+
+
+def a_freeze_stops_it_at_once(served: Served) -> None:
+    composed_before = payment(served)
+    freeze = FreezeContract(name=CONTRACT, version="1.0.0", reason="wrong sums")
+    assert refused(served.member("trust-b"), freeze).slug == "not-entitled"
+    proposal = proposed(served.chair, freeze)
+    assert governing.vote(served.chair, proposal, approve=True)["status"] == "approved"
+    assert state(served, "1.0.0") == "frozen"
+    answer = pay(served, composed_before)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["type"].endswith(":contract-unknown")
+    confirm = ConfirmFreeze(name=CONTRACT, version="1.0.0")
+    assert decide(served, confirm) == "approved"
+    assert served.chair.get(path("1.0.0"))["frozen_until"] is None
+    assert "confirmed already" in str(refused(served.chair, confirm))
+    thaw = UnfreezeContract(name=CONTRACT, version="1.0.0")
+    assert decide(served, thaw) == "approved"
+    assert pay(served).status_code == 201
+    assert "is active; expected frozen" in str(refused(served.chair, thaw))
+
+
+def nothing_is_retired_that_is_needed(served: Served) -> None:
+    early = RetireContract(name=CONTRACT, version="1.0.0")
+    assert "is active; expected" in str(refused(served.chair, early))
+    deprecate = DeprecateContract(name=CONTRACT, version="1.0.0")
+    assert decide(served, deprecate) == "approved"
+    assert "no version is active" in str(refused(served.chair, early))
+    assert decide(served, approval("1.0.0")) == "approved"
+    assert decide(served, RetireContract(name=CONTRACT, version="1.2.0")) == "approved"
+    assert state(served, "1.2.0") == "retired"
+    assert "is retired; expected" in str(refused(served.chair, approval("1.2.0")))
+    assert pay(served).status_code == 201
+
+
+def approval(version: str) -> ApproveContract:
+    return ApproveContract(name=CONTRACT, version=version)
