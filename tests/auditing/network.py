@@ -19,10 +19,10 @@ from contracts.jobs import EVIDENCE_KIND
 from contracts.packages import Package
 from contracts.submission import PACKAGE_KIND, ContractPackage, submit
 from contracts.tables import EvidenceRow
+from governance.anchors import Anchors
 from governance.assembly.contract_effects import GatedObserver, RegistryEffects
 from governance.assembly.membership_effects import GovernanceObserver, RegisterEffects
 from governance.assembly.services import NetworkEffectsHere
-from governance.audit import Anchors
 from governance.decisions.actions import AdoptRuleSet, ApproveContract, ChangeParameters, Suspend
 from governance.decisions.effects import Effects
 from governance.decisions.genesis import first_parameters, found_network, shipped_voting_rules
