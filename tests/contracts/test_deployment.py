@@ -140,7 +140,9 @@ def test_a_rollback_is_a_new_activation(engine: Engine, rules: CompiledRules, pa
         make_active(session, "2.0.0")
         deployment.propose(session, NAME, "1.0.0", AT)
         voted_on = deployment.binding(session, NAME, "1.0.0", "rules")
-        deployment.approve(session, NAME, "1.0.0", AT, voted_on=voted_on, rule_set=voted_on.rule_set)
+        deployment.approve(
+            session, NAME, "1.0.0", AT, voted_on=voted_on, rule_set=voted_on.rule_set
+        )
         append(session, [LogEntry("x", b"1")])
         deployment.schedule(session, NAME, "1.0.0", AT, log_index=log_size(session))
         deployment.activate_due(session, AT)
@@ -161,7 +163,9 @@ def test_an_approval_is_void_when_what_it_was_bound_to_changed(
         voted_on = deployment.binding(session, NAME, "1.1.0", "rules")
         make_active(session, "1.2.0")
         with pytest.raises(BindingChanged) as caught:
-            deployment.approve(session, NAME, "1.1.0", AT, voted_on=voted_on, rule_set=voted_on.rule_set)
+            deployment.approve(
+                session, NAME, "1.1.0", AT, voted_on=voted_on, rule_set=voted_on.rule_set
+            )
         assert [fault.where for fault in caught.value.faults] == ["base"]
 
 

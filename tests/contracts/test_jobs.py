@@ -168,7 +168,9 @@ def test_a_later_version_is_compared_with_the_one_in_force(
     with writing(engine) as session:
         deployment.propose(session, NAME, "1.0.0", AT)
         voted_on = deployment.binding(session, NAME, "1.0.0", rules.digest)
-        deployment.approve(session, NAME, "1.0.0", AT, voted_on=voted_on, rule_set=voted_on.rule_set)
+        deployment.approve(
+            session, NAME, "1.0.0", AT, voted_on=voted_on, rule_set=voted_on.rule_set
+        )
         deployment.bring_into_force(session, NAME, "1.0.0", AT)
     source = package.source.replace("if want != got:", "if want != got and got > 5:")
     submit(engine, rules, at_version(package, "1.0.1", source), runtime)

@@ -52,9 +52,11 @@ def client(engine: Engine, rules: CompiledRules):
         yield client
 
 
-def open_app(engine: Engine, rules: CompiledRules, services: ContractServices) -> TestClient:
+def open_app(
+    engine: Engine, rules: CompiledRules, services: ContractServices, actor: Actor = AUTHOR
+) -> TestClient:
     given = {
-        "actor": lambda: AUTHOR,
+        "actor": lambda: actor,
         "database": lambda: engine,
         "at": lambda: AT,
         "rules": lambda: rules,
