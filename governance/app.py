@@ -17,11 +17,11 @@ from litestar.openapi.spec import Components, SecurityScheme
 from contracts.routes import ROUTES as CONTRACT_ROUTES
 from governance import observation
 from governance.access.routes import ROUTES as ACCESS_ROUTES
+from governance.anchors import Anchors
 from governance.assembly.anchors import network_anchors
 from governance.assembly.background import Background
 from governance.assembly.network import Network, open_network
 from governance.assembly.services import utc_now
-from governance.audit import Anchors
 from governance.decisions.routes import ROUTES as DECISION_ROUTES
 from governance.documentation import CompleteDocument
 from governance.identity.routes import ROUTES as IDENTITY_ROUTES

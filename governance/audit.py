@@ -5,13 +5,13 @@ it joined; asks no server to be honest. It shares the pure rules with the server
 code that decided there. What it checks beside the tree is in `auditing`.
 """
 
-import hashlib
 from pathlib import Path
 
 import httpx
 import msgspec
 from cryptography import x509
 
+from governance.anchors import Anchors
 from governance.auditing.auditor import Auditor, Listener
 from governance.auditing.documents import Documents
 from governance.auditing.entries import TRANSACTION, read_entry
@@ -21,32 +21,6 @@ from governance.errors import AnchorsInvalid, EntryWrong, ReplayDiffers
 from ledger.errors import NoteInvalid
 from ledger.log.notes import VerifierKey, parse_verifier_key
 from ledger.log.reader import TIMEOUT, DirectorySource, Progress, Reader, Source, UrlSource
-
-
-class Anchors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a member trusts without a server's word: pinned on joining, compared out of band.
-
-    Args:
-        network: the network's name.
-        log_key: the log's verifier key, `name+id+base64` (C2SP signed-note).
-        genesis: `sha256:<hex>` of the genesis envelope.
-        root_certificate: the root CA certificate, PEM.
-        witnesses: verifier keys of the witnesses that are believed.
-        quorum: how many of them must have cosigned a checkpoint.
-    """
-
-    network: str
-    log_key: str
-    genesis: str
-    root_certificate: str
-    witnesses: tuple[str, ...] = ()
-    quorum: int = 0
-
-    @property
-    def fingerprint(self) -> str:
-        """Eight groups of four hex digits, to be compared by telephone."""
-        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
-        return " ".join(digest[i : i + 4] for i in range(0, 32, 4))
 
 
 class AuditReport(msgspec.Struct, frozen=True):
@@ -125,10 +99,13 @@ def audit(
     opened = reader.checkpoint()
     auditor = make_auditor(anchors, documents, tear_offs)
     then: NetworkState | None = None
-    for index, entry in reader.entries(opened.checkpoint, 0, progress):
-        auditor.take(index, entry)
-        if index == at_index:
-            then = auditor.replay.state
+    for first, entries in reader.bundles(opened.checkpoint, progress):
+        if at_index is None or not first <= at_index < first + len(entries):
+            auditor.take_all(first, entries)
+            continue
+        auditor.take_all(first, entries[: at_index + 1 - first])
+        then = auditor.replay.state
+        auditor.take_all(at_index + 1, entries[at_index + 1 - first :])
     last = auditor.finish()
     if last.network != anchors.network:
         raise ReplayDiffers(f"the log is {last.network}'s, not {anchors.network}'s")

@@ -9,7 +9,8 @@ from litestar.enums import MediaType
 from litestar.params import URLEncodedBody
 from litestar.response import Response
 
-from governance.access.tokens import TOKEN_LIFETIME, TOKEN_PATH, Tokens
+from governance.access.grants import TOKEN_LIFETIME, TOKEN_PATH
+from governance.access.tokens import Tokens
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

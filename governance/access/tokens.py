@@ -19,6 +19,7 @@ from cryptography import x509
 from jwt.types import Options
 from sqlalchemy.engine import Engine
 
+from governance.access.grants import TOKEN_LIFETIME
 from governance.access.store import add_token, spend, token_by_hash
 from governance.access.tables import AccessToken
 from governance.errors import Unauthenticated
@@ -27,7 +28,6 @@ from ledger.database import reading, writing
 from ledger.keys import accept_public_key
 from policies.actors import Actor
 
-TOKEN_LIFETIME = dt.timedelta(minutes=10)
 ASSERTION_LIFETIME = dt.timedelta(minutes=5)
 """The longest time between an assertion's issue and its expiry."""
 
@@ -46,10 +46,7 @@ _OPTIONS: Options = {
 }
 """Times are judged by the clock that is handed in, not by the library's own."""
 
-GRANT_TYPE = "client_credentials"
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("ES256", "ES384", "EdDSA", "RS256")
-TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
 
 
 class Tokens:

@@ -4,8 +4,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from sqlalchemy.orm import Session
 
+from governance.anchors import Anchors
 from governance.assembly.keys import LOG, ServiceKeys
-from governance.audit import Anchors
 from governance.decisions.statements import GENESIS
 from governance.errors import NetworkUnfounded
 from governance.identity.foundation import trust_anchor

@@ -9,7 +9,8 @@ import click
 import httpx
 import msgspec
 
-from governance.audit import Anchors, open_reader, open_source
+from governance.anchors import Anchors
+from governance.audit import open_reader, open_source
 from governance.cli import options
 from governance.cli.output import UNVERIFIED, console, problems
 from governance.client.anchors import read_anchors

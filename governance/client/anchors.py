@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from governance.audit import Anchors
+from governance.anchors import Anchors
 from governance.client.connection import Connection
 from governance.client.folder import write_private
 from governance.errors import AnchorsInvalid

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
 import msgspec
 
 from contracts.attesting import ATTESTATION_KIND, ContractAttestation, Finding
@@ -13,12 +14,14 @@ from contracts.packages import open_package
 from contracts.reattesting import Comparison, Registered, reattest
 from contracts.sandbox import runtime as runtimes
 from contracts.sandbox.runtime import Runtime
-from governance.audit import Anchors, open_reader, open_source
+from governance.anchors import Anchors
+from governance.audit import open_reader
 from governance.client.connection import Connection
 from governance.decisions.statements import GENESIS, Genesis
 from governance.errors import AnchorsInvalid
 from ledger.hashing import content_digest
 from ledger.keys import PublicKey, load_public_key
+from ledger.log.reader import UrlSource
 from ledger.statements import read_envelope, read_statement
 
 MOST_BEFORE_GENESIS = 64
@@ -32,13 +35,14 @@ def service_key(server: str, anchors: Anchors) -> PublicKey:
         AnchorsInvalid: the log does not begin with the genesis statement that is pinned.
         LogWrong: the log is not what its checkpoint promises.
     """
-    reader = open_reader(open_source(server), anchors)
-    for index, entry in reader.entries(reader.checkpoint().checkpoint):
-        if content_digest(entry) == anchors.genesis:
-            body = read_statement(read_envelope(entry), GENESIS, Genesis).body
-            return load_public_key(base64.b64decode(body.service_key))
-        if index >= MOST_BEFORE_GENESIS:
-            break
+    with httpx.Client() as client:
+        reader = open_reader(UrlSource(server.rstrip("/") + "/log", client), anchors)
+        for index, entry in reader.entries(reader.checkpoint().checkpoint):
+            if content_digest(entry) == anchors.genesis:
+                body = read_statement(read_envelope(entry), GENESIS, Genesis).body
+                return load_public_key(base64.b64decode(body.service_key))
+            if index >= MOST_BEFORE_GENESIS:
+                break
     raise AnchorsInvalid(f"the log at {server} does not hold the genesis statement pinned here")
 
 

@@ -12,7 +12,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from governance.access.tokens import ASSERTION_TYPE, GRANT_TYPE, TOKEN_LIFETIME, TOKEN_PATH
+from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE, TOKEN_LIFETIME, TOKEN_PATH
 from governance.client.folder import MemberFolder
 from governance.errors import GovernanceError, ServerUnreachable
 from ledger.keys import PrivateKey

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from governance.audit import Anchors, make_auditor
+from governance.anchors import Anchors
+from governance.audit import make_auditor
 from governance.auditing.entries import Entry
 from governance.decisions import statements as said
 from governance.decisions.actions import (
