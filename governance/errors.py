@@ -241,3 +241,7 @@ class BackupInvalid(GovernanceError):
 
 class LogIndexInvalid(GovernanceError):
     """The header `Sekisho-Log-Index` holds no log index."""
+
+
+class ReceiptsWrong(GovernanceError):
+    """A receipt of reads is not what the log commits to."""

@@ -140,6 +140,7 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         governance.KeyUnknown,
         governance.NetworkMapUntrusted,
         governance.EntryWrong,
+        governance.ReceiptsWrong,
         governance.ReplayDiffers,
         governance.RouteUndeclared,
         governance.ServerUnreachable,

@@ -40,7 +40,8 @@ class Asker(msgspec.Struct, frozen=True):
         queried = self.services.queried
         engine = self.database if queried is None else queried(self.seen)
         with reading(engine) as session:
-            yield Reader(session, self.services.gateway, self.rules, self.actor)
+            services = self.services
+            yield Reader(session, services.gateway, self.rules, self.actor, services.notes)
 
 
 def provide_asker(

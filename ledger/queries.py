@@ -17,6 +17,7 @@ from ledger.gateway import MAX_PAGE, Gateway, Page, Seen, Viewer
 from ledger.hashing import tagged_hash
 from ledger.keys import key_id
 from ledger.network import HostedSigners
+from ledger.reads import NAMED_BY, Notes
 from ledger.register import State, register_as_of, register_at_index, register_now
 from ledger.scopes import View
 from ledger.signatures import TransactionSignature
@@ -30,12 +31,16 @@ _V = TypeVar("_V", bound=msgspec.Struct)
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """Who asks, through which gateway, under which rules, on which snapshot of the database."""
+    """Who asks, through which gateway, under which rules, on which snapshot of the database.
+
+    What it shows of sensitive resources is noted in `notes`, if there are any to keep.
+    """
 
     session: Session
     gateway: Gateway
     rules: CompiledRules
     actor: Actor
+    notes: Notes | None = None
 
     def decide(self, action: Action) -> Viewer:
         """Return the actor as a viewer of what `action` reads.
@@ -48,9 +53,15 @@ class Reader(msgspec.Struct, frozen=True):
     def rows(self, view: View, viewer: Viewer, asked: "Asked") -> Page:
         """Return a page of `view`."""
         where = {name: value for name, value in asked.where.items() if value is not None}
-        return self.gateway.page(
+        page = self.gateway.page(
             self.session, view, viewer, where=where, cursor=asked.cursor, limit=asked.limit
         )
+        name = NAMED_BY.get(view.resource)
+        if self.notes is not None and name is not None:
+            clear = (row for row in page.rows if row.effects[name] is Effect.CLEAR)
+            names = (str(_show(row.fields[name])) for row in clear)
+            self.notes.take(viewer.member_id, viewer.decision, names)
+        return page
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from ledger.gateway import Gateway
 from ledger.network import HostedSigners
+from ledger.reads import Notes
 from ledger.statements import Opened
 from ledger.submission import Submissions
 from policies.actors import Actor
@@ -51,6 +52,7 @@ class LedgerServices:
         rights_changed: is told of rights: who uses a contract has a vote on its versions.
         queried: returns the database that answers a query with this value of
             `Sekisho-Log-Index`; the one that is written to if None.
+        notes: who read what, until it is in the log.
     """
 
     desk: Desk
@@ -60,3 +62,4 @@ class LedgerServices:
     describe: Callable[[Exception], Any]
     rights_changed: RightsObserver = field(default=unobserved)
     queried: Callable[[str | None], Engine] | None = None
+    notes: Notes = field(default_factory=Notes)

@@ -22,6 +22,7 @@ from ledger.tables import (
     HoldingRow,
     RightRow,
     SessionRow,
+    StatementRow,
     TransactionRow,
     TransferControlRow,
     TransferRow,
@@ -145,6 +146,13 @@ def read_transaction(session: Session, txid: bytes) -> TransactionRow | None:
     """Return the row of a committed transaction: for `ledger.disclosure`, which tears it off."""
     query = sa.select(TransactionRow).where(TransactionRow.txid == txid)
     return session.scalars(query, execution_options=STAMP).one_or_none()
+
+
+def read_statements(session: Session, kind: str, after: int, limit: int) -> Sequence[StatementRow]:
+    """Return kept statements of a kind after a log index, in order, at most `limit`."""
+    query = sa.select(StatementRow).where(StatementRow.kind == kind, StatementRow.log_index > after)
+    query = query.order_by(StatementRow.log_index).limit(limit)
+    return session.scalars(query, execution_options=STAMP).all()
 
 
 def current_keys(session: Session, investors: Iterable[str]) -> dict[str, tuple[str, bytes]]:

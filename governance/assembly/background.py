@@ -19,16 +19,18 @@ from governance import observation
 from governance.assembly.anchors import log_signer
 from governance.assembly.network import Network
 from governance.assembly.publishing import Publishing
+from governance.assembly.receipts import Receipts
 from governance.assembly.services import utc_now
 from governance.assembly.silence import last_signs
 from governance.assembly.watch import Watch
 from governance.decisions import folding
 from governance.decisions.liveness import forecast
+from governance.decisions.network import NetworkState
 from governance.decisions.recording import settle
 from governance.errors import GovernanceError
 from governance.identity.authority import resume
 from governance.incidents.checks import Thresholds
-from governance.membership.renewals import renew_hosted
+from governance.membership.renewals import expiring, renew_hosted
 from ledger.database import reading, writing
 from ledger.errors import LedgerError
 from ledger.log.store import last_checkpoint, log_size
@@ -62,6 +64,9 @@ class Background:
             network.settings,
             lambda: network.view.parameters.witness_quorum,
         )
+        self._receipts = Receipts(
+            network.database, network.governance.authority.herald, network.ledger.notes, utc_now
+        )
         self._next_renewal = 0.0
         self._watch = Watch(
             network.database,
@@ -91,6 +96,7 @@ class Background:
         """
         self._publishing.open()
         resume(self._network.database, self._network.governance.authority, utc_now())
+        self._receipts.start()
         for thread in self._threads:
             thread.start()
 
@@ -99,6 +105,7 @@ class Background:
         self._stop.set()
         for thread in self._threads:
             thread.join(STOP_PATIENCE)
+        self._receipts.stop()
         self._publishing.finish(utc_now())
 
     def states(self) -> dict[str, str]:
@@ -135,6 +142,14 @@ class Background:
             self._next_renewal = time.monotonic() + RENEWAL_BEAT
             with writing(network.database) as session:
                 renew_hosted(session, network.governance.authority, at)
+                due = expiring(session, at)
+            for found in due:
+                _log.warning(
+                    "a certificate is due for renewal",
+                    member=found.member_id,
+                    node=found.node,
+                    until=found.not_after.isoformat(),
+                )
         if folding.due(network.view.state(), at) is not None:
             with writing(network.database) as session:
                 settle(session, network.governance.decisions, at)
@@ -165,8 +180,16 @@ def observe_expiries(network: Network) -> None:
         days = (shortfall.at - at).total_seconds() / DAY
         for action in shortfall.actions:
             observation.QUORUM_DAYS.labels(action).set(days)
+    for (member, node), ends in certificate_ends(state).items():
+        observation.CERTIFICATE_DAYS.labels(member, node).set((ends - at).total_seconds() / DAY)
+
+
+def certificate_ends(state: NetworkState) -> dict[tuple[str, str], dt.datetime]:
+    """Return when the newest certificate of each node ends, or ended; revoked ones do not count."""
+    ends: dict[tuple[str, str], dt.datetime] = {}
     for member in state.members.values():
-        valid = [c.not_after for c in member.certificates if c.valid(at)]
-        if valid:
-            left = (max(valid) - at).total_seconds() / DAY
-            observation.CERTIFICATE_DAYS.labels(member.id, "newest").set(left)
+        for certificate in member.certificates:
+            if certificate.revoked_at is None:
+                place = member.id, certificate.node
+                ends[place] = max(certificate.not_after, ends.get(place, certificate.not_after))
+    return ends

@@ -9,6 +9,7 @@ import msgspec
 
 from governance.cli import options
 from governance.cli.output import UNVERIFIED, console, show_fields, show_json
+from governance.cli.reading import who_saw
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules, compile_rules
@@ -125,6 +126,9 @@ def explain_command(
 def responsibility() -> None:
     """Print who answers for what, until when."""
     click.echo(matrix_markdown(shipped_matrix()), nl=False)
+
+
+policy.add_command(who_saw)
 
 
 def read_rules(path: Path | None) -> CompiledRules:

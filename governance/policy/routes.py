@@ -8,6 +8,7 @@ from litestar.params import FromQuery, JSONBody
 from sqlalchemy.engine import Engine
 
 from governance.policy import explaining
+from governance.policy import reading as reading_receipts
 from ledger.database import reading
 from policies.actions import Action
 from policies.actors import Actor
@@ -152,7 +153,28 @@ def explain_member(
         return explaining.explain_member(session, rules, actor, member, action)
 
 
+@get(
+    "/v1/policy/read-receipts",
+    opt={"authz": Action.READ_RECEIPT_READ},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="List receipts of reads",
+)
+def list_read_receipts(
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Engine],
+    rules: NamedDependency[CompiledRules],
+    cursor: FromQuery[int | None] = None,
+    limit: FromQuery[int] = reading_receipts.MAX_RECEIPTS,
+) -> reading_receipts.ReceiptPage:
+    """Return who was shown what, as the signed statements to which the log commits."""
+    after = -1 if cursor is None else cursor
+    with reading(database) as session:
+        return reading_receipts.read_receipts(session, rules, actor, after, limit)
+
+
 ROUTES: tuple[HTTPRouteHandler, ...] = (
+    list_read_receipts,
     show_rules,
     show_matrix,
     show_responsibility,

@@ -1,0 +1,93 @@
+"""`sekisho policy who-saw`: who was shown a thing, and by which rules."""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+import msgspec
+
+from governance.audit import open_reader, open_source
+from governance.cli import options
+from governance.cli.following import anchors_option
+from governance.cli.output import console, show_json, show_table
+from governance.client.anchors import read_anchors
+from governance.policy.reading import Sighting, check_commitment, find_sightings
+from ledger.reads import NAMED_BY
+from ledger.receipts import Kept
+
+receipts_option = click.option(
+    "--receipts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of receipts: read if it is there, else written. With it, no server is asked.",
+)
+
+
+@click.command("who-saw")
+@click.argument("resource", type=click.Choice(sorted(NAMED_BY)))
+@click.argument("name", metavar="ID")
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day in Japan.")
+@receipts_option
+@click.option("--log", "source", help="The log to compare with: a URL, a directory, an export.")
+@anchors_option
+@options.folder
+@options.as_json
+def who_saw(
+    resource: str,
+    name: str,
+    day: dt.datetime | None,
+    receipts: Path | None,
+    source: str | None,
+    anchors: Path,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Say which members were shown RESOURCE ID, when, and by which rules.
+
+    For the auditor and the platform administrator. Every receipt is compared with the log that
+    `--log` names; one that the log does not hold is an error, and exits with 4.
+    """
+    kept = _receipts(receipts, folder)
+    if source is not None:
+        _compare(kept, source, anchors)
+    found = find_sightings(kept, resource, name, None if day is None else day.date())
+    if as_json:
+        show_json(found)
+        return
+    _show(found, resource, name, compared=source is not None)
+
+
+def _receipts(path: Path | None, folder: Path) -> list[Kept]:
+    if path is not None and path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=list[Kept])
+    with options.connect(folder) as connection:
+        items = connection.pages("/v1/policy/read-receipts")
+        kept = msgspec.convert(list(items), list[Kept])
+    if path is not None:
+        path.write_bytes(msgspec.json.encode(kept))
+    return kept
+
+
+def _compare(kept: list[Kept], source: str, anchors: Path) -> None:
+    """Check every receipt against the verified log."""
+    wanted = {receipt.log_index: receipt for receipt in kept}
+    reader = open_reader(open_source(source), read_anchors(anchors))
+    opened = reader.checkpoint()
+    for index, entry in reader.entries(opened.checkpoint, min(wanted, default=0)):
+        if index in wanted:
+            check_commitment(wanted.pop(index), entry)
+    for index in sorted(wanted):
+        if index < opened.checkpoint.size:
+            check_commitment(wanted[index], b"")
+        console.print(f"entry {index} is not in the checkpoint of {opened.checkpoint.size:,} yet")
+
+
+def _show(found: list[Sighting], resource: str, name: str, *, compared: bool) -> None:
+    note = "compared with the log" if compared else "not compared with a log: give --log"
+    show_table(
+        f"{resource} {name} was shown to ({note})",
+        ("member", "action", "until", "rules", "log index"),
+        (
+            (s.member_id, s.action, s.until.isoformat(), "\n".join(s.rules), s.log_index)
+            for s in found
+        ),
+    )
