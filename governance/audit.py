@@ -99,7 +99,7 @@ def audit(
     opened = reader.checkpoint()
     auditor = make_auditor(anchors, documents, tear_offs)
     then: NetworkState | None = None
-    for first, entries in reader.bundles(opened.checkpoint, progress):
+    for first, entries in reader.bundles(opened.checkpoint, 0, progress):
         if at_index is None or not first <= at_index < first + len(entries):
             auditor.take_all(first, entries)
             continue

@@ -6,7 +6,7 @@ that the genesis statement names, which is pinned.
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cryptography import x509
@@ -94,6 +94,18 @@ class Auditor:
             self._check(entry, state)
         if self._listener is not None:
             self._listener(entry, state)
+
+    def take_all(self, first: int, entries: Sequence[bytes]) -> None:
+        """Take the entries from index `first` on, as `take` each.
+
+        Raises:
+            EntryWrong, ReplayDiffers: one is not what must stand there; the message names it.
+        """
+        if self._before is None and self.transactions.take_all(entries):
+            self._count += len(entries)
+            return
+        for index, data in enumerate(entries, first):
+            self.take(index, data)
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.

@@ -1,12 +1,13 @@
 """Documents that the log names by digest: texts of rule sets, evidence too large for an entry."""
 
+from functools import cache
 from pathlib import Path
 
 from governance.auditing.entries import Entry
 from governance.errors import EntryWrong
 from ledger.hashing import content_digest, tagged_hash
 from policies.engine import shipped_text
-from policies.errors import PolicyError
+from policies.errors import Fault, PolicyError
 from policies.review import examine_rules
 
 
@@ -49,6 +50,11 @@ class Documents:
             raise EntryWrong(f"{file.name} is not the document with that digest: it has {digest}")
 
 
+@cache
+def _faults_of(text: bytes) -> tuple[Fault, ...]:
+    return tuple(examine_rules(text))
+
+
 _HEX = set("0123456789abcdef")
 
 
@@ -80,7 +86,7 @@ class RuleSets:
             return
         self.checked[digest] = index
         try:
-            faults = examine_rules(text)
+            faults = _faults_of(text)
         except PolicyError as error:
             raise EntryWrong(f"the rule set {digest} cannot be read: {error}") from error
         if faults:

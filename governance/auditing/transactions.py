@@ -1,6 +1,6 @@
 """Transactions in the log: one commitment each, and one's own tear-offs behind them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,8 +15,8 @@ from ledger.tearoffs import open_tear_off
 from ledger.views import TransactionView
 
 PREFIX = b'{"sekisho":"transaction/v1"'
-_SHORT = 16
-"""Bytes of a commitment that are kept to tell it from others."""
+_SHORT = slice(len(PREFIX) + len(b',"commitment":"'), len(PREFIX) + len(b',"commitment":"') + 32)
+"""Where an entry has the first 16 bytes of its commitment, in hex: enough to tell it apart."""
 
 
 class Transactions:
@@ -40,12 +40,26 @@ class Transactions:
         found = TRANSACTION.fullmatch(data)
         if found is None:
             raise EntryWrong(f"entry {index} (transaction) is no commitment to a transaction")
-        short = bytes.fromhex(found[1].decode())[:_SHORT]
+        short = data[_SHORT]
         if short in self._seen:
             raise EntryWrong(f"entry {index} (transaction): the transaction was committed before")
         self._seen.add(short)
         if self._own and (view := self._own.get(data)) is not None:
             self.placed[index] = view
+
+    def take_all(self, entries: Sequence[bytes]) -> bool:
+        """Take entries that are all commitments, and new; return False, and take none, if not.
+
+        As `take` for each, in half the time. Whoever brought transactions of its own is shown
+        where they are by `take` only.
+        """
+        if self._own or not all(map(TRANSACTION.fullmatch, entries)):
+            return False
+        fresh = {data[_SHORT] for data in entries}
+        if len(fresh) < len(entries) or not self._seen.isdisjoint(fresh):
+            return False
+        self._seen |= fresh
+        return True
 
     def finish(self, certificates: Certificates) -> int:
         """Return how many of one's own transactions were found, all as they were shown.

@@ -198,12 +198,19 @@ class Reader:
             LogWrong: names the first entry or tile that is wrong.
             LogResourceMissing: the source lacks a file.
         """
+        for index, found in self.bundles(checkpoint, start, progress):
+            first = max(start, index)
+            yield from enumerate(found[first - index :], first)
+
+    def bundles(
+        self, checkpoint: Checkpoint, start: int = 0, progress: Progress | None = None
+    ) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the first index and the entries of each bundle, as `entries` yields them singly."""
         audit = Audit(self._source, checkpoint)
         for bundle in bundles_of(checkpoint.size):
             if bundle.end <= start:
                 continue
-            first = max(start, bundle.start)
-            yield from enumerate(audit.bundle(bundle)[first - bundle.start :], first)
+            yield bundle.start, audit.bundle(bundle)
             if progress is not None:
                 progress(bundle.end, checkpoint.size)
 
