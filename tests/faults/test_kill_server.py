@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from governance.audit import audit, open_source
+from governance.audit import audit
 from governance.client.connection import Connection
+from ledger.log.reader import UrlSource
 from tests.http.joining import within
 from tests.http.network import Served, expected_register, founded, part_of_the_sample
 
@@ -84,5 +85,5 @@ def registers(served: Served) -> dict[tuple[str, str], int]:
 
 def logged(served: Served) -> int:
     """Return how many transactions the log has under its newest checkpoint, after verifying it."""
-    report = audit(open_source(served.settings.url), served.scenario.anchors)
-    return report.kinds["transaction"]
+    source = UrlSource(f"{served.settings.url}/log", served.http)
+    return audit(source, served.scenario.anchors).kinds["transaction"]
