@@ -192,7 +192,7 @@ def read_register(
 
 @read(
     "/v1/ledger/registers/{right:str}/csv",
-    opt={"authz": Action.REGISTER_READ},
+    opt={"authz": Action.REGISTER_READ, "answer": "text/csv"},
     summary="Export a register as CSV",
 )
 def export_register(
