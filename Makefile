@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow test-faults test-interop test-hsm lint fix docs serve lock clean
+.PHONY: setup demo test test-slow test-faults test-interop test-hsm load lint fix docs serve lock clean
 
 setup: $(READY) ## install everything, pinned and checked by hash
 
@@ -38,6 +38,9 @@ test-interop: $(READY) ## openssl, curl, pkilint and others as clients
 
 test-hsm: $(READY) ## PKCS#11 keys in SoftHSM 2
 	$(PYTEST) -m hsm
+
+load: $(READY) ## load the main endpoints, bounded in count, and compare with an empty route
+	timeout 600 $(BIN)/python -m tests.benchmarks api
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .
