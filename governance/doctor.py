@@ -20,6 +20,8 @@ from governance.assembly.keys import open_keys
 from governance.client.folder import MemberFolder
 from governance.errors import GovernanceError
 from governance.identity.profile import renewal_due
+from governance.identity.store import issuing_authority
+from governance.membership.renewals import expiring
 from governance.settings import Settings
 from governance.upgrading import current_revision, newest_revision
 from ledger.database import connect, reading
@@ -50,6 +52,7 @@ def examine_server(settings: Settings) -> Iterator[Finding]:
     yield _storage(settings.data_dir)
     yield _attempt("keys", lambda: _keys(settings), "restore the master key from its backup")
     yield _attempt("database", lambda: _database(settings), "start it, and check database_url")
+    yield from _certificates(settings, dt.datetime.now(dt.UTC))
     yield _attempt("log", lambda: _log(settings), "see docs/operations/backup.md")
     yield from _sandbox()
 
@@ -108,6 +111,36 @@ def _log(settings: Settings) -> str:
         return f"{size:,} entries, {signed:,} under a checkpoint"
     finally:
         engine.dispose()
+
+
+def _certificates(settings: Settings, at: dt.datetime) -> Iterator[Finding]:
+    """Yield whether the clock has gone on since the last checkpoint, and what expires."""
+    engine = connect(settings.database)
+    try:
+        with reading(engine) as session:
+            checkpoint, late = last_checkpoint(session), expiring(session, at)
+            authority = issuing_authority(session)
+    except (SQLAlchemyError, LedgerError) as error:
+        advice = "see the finding on the database"
+        yield Finding("certificates", False, f"{type(error).__name__}: {error}", advice)
+        return
+    finally:
+        engine.dispose()
+    if checkpoint is not None:
+        ahead = (checkpoint.published_at - at).total_seconds()
+        advice = "" if ahead <= MAX_SKEW else "set the clock (NTP) before the server signs again"
+        seen = f"{at:%Y-%m-%d %H:%M:%S}Z, last checkpoint {checkpoint.published_at:%H:%M:%S}Z"
+        yield Finding("clock", ahead <= MAX_SKEW, seen, advice)
+    names = ", ".join(f"{found.member_id}/{found.node}" for found in late)
+    advice = "remind them: `sekisho member renew`; see `sekisho member expiring`" if late else ""
+    yield Finding("certificates", not late, f"due: {names}" if late else "none is due", advice)
+    if authority is None:
+        yield Finding("issuing authority", False, "none", "start the server once")
+        return
+    good = at < renewal_due(authority.not_before, authority.not_after)
+    advice = "" if good else "certify the next: `sekisho governance certify-authority`"
+    seen = f"{authority.name} until {authority.not_after:%Y-%m-%d}"
+    yield Finding("issuing authority", good, seen, advice)
 
 
 def _sandbox() -> Iterator[Finding]:
