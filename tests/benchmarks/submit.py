@@ -20,6 +20,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from ledger.bulk import insert_rows
 from ledger.composition import Signed
 from ledger.database import Base, connect, protect_append_only, reading, writing
 from ledger.gateway import STAMP
@@ -211,4 +212,4 @@ def _floor(
     for batch in batches:
         with writing(bare) as session:
             for table, rows in batch:
-                session.connection().execute(sa.insert(table), rows, execution_options=STAMP)
+                insert_rows(session, table, rows)
