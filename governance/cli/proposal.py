@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -59,17 +60,8 @@ def show(proposal_id: str, folder: Path, as_json: bool) -> None:
     show_fields({k: found[k] for k in ("id", "author", "status", "reason", "actions", "reasons")})
     show_table(
         "Seats",
-        ("seat", "needs", "approved", "rejected", "missing"),
-        (
-            (
-                seat["seat"],
-                seat["required"],
-                ", ".join(seat["approved"]),
-                ", ".join(seat["rejected"]),
-                ", ".join(seat["missing"]),
-            )
-            for seat in found["seats"]
-        ),
+        ("seat", "needs", "approved", "rejected", "missing", "no vote here", "waived"),
+        map(_seat, found["seats"]),
     )
     if found["binds"]:
         show_table(
@@ -288,6 +280,17 @@ def _vote(folder: Path, prefix: str, role: str | None, reason: str, *, approve: 
     identifier = find(connection, prefix)
     answer = governing.vote(connection, identifier, approve=approve, role=role, reason=reason)
     console.print(f"voted; the proposal is [bold]{answer['status']}[/bold]")
+
+
+def _seat(seat: dict[str, Any]) -> tuple[object, ...]:
+    """Return a seat's row; a seat of which less is asked than the rule says is waived, and why."""
+    return (
+        seat["seat"],
+        seat["required"],
+        *(", ".join(seat[name]) for name in ("approved", "rejected", "missing")),
+        "; ".join(f"{member}: {why}" for member, why in sorted(seat["excluded"].items())),
+        seat["waived"],
+    )
 
 
 def _dropped(dropped: dict[str, object]) -> tuple[object, object]:

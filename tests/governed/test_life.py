@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.evidence import read_attestation
+from contracts.reattesting import Comparison
 from governance.audit import audit
+from governance.client import attesting, governing, ledgering
 from governance.client import contracts as authoring
-from governance.client import governing, ledgering
 from governance.client.connection import Connection, Refused
 from governance.decisions.actions import (
     Action,
@@ -61,6 +63,7 @@ def pay(served: Served, made: Payment | None = None) -> Any:
 def test_the_life_of_a_version(governed: Served, tmp_path: Path):
     served = governed
     the_first_version_came_by_vote(served)
+    the_evidence_is_signed_by_the_key_that_members_pinned(served)
     an_unannounced_change_is_caught(served, tmp_path)
     an_announced_change_is_shown_and_approved(served, tmp_path)
     a_rollback_activates_the_old_digest(served)
@@ -69,7 +72,7 @@ def test_the_life_of_a_version(governed: Served, tmp_path: Path):
     with httpx.Client() as client:
         report = audit(UrlSource(served.settings.url + "/log", client), served.scenario.anchors)
     assert report.kinds["contract-package"] == 3
-    assert report.kinds["contract-recheck"] == 1
+    assert report.kinds["contract-recheck"] == report.kinds["contract-attestation"] == 1
     states = {c.version: str(c.status) for c in report.state.contracts.values()}
     assert states == {"1.0.0": "active", "1.2.0": "retired"}
 
@@ -81,6 +84,25 @@ def the_first_version_came_by_vote(served: Served) -> None:
     evidence = served.chair.get(path("1.0.0") + "/evidence")
     assert all(each["passed"] for each in evidence)
     assert state(served, "1.0.0") == "active"
+
+
+def the_evidence_is_signed_by_the_key_that_members_pinned(served: Served) -> None:
+    other = served.member("trust-b")
+    key = attesting.service_key(served.settings.url, served.scenario.anchors)
+    version = other.get(path("1.0.0"))
+    for each in other.get(path("1.0.0") + "/evidence"):
+        envelope = json.dumps(each["envelope"]).encode()
+        made = read_attestation(envelope, key, version["digest"])
+        assert made.payload_digest == each["payload_digest"]
+    found = attesting.fetch_runtime(other, version["runtime"])
+    assert found.id == version["runtime"]
+    same = [
+        Comparison(e["gate"], "", e["payload_digest"], True, ())
+        for e in other.get(path("1.0.0") + "/evidence")
+    ]
+    told = attesting.attest(other, CONTRACT, "1.0.0", same)
+    assert all(each["same"] for each in told)
+    assert other.get(path("1.0.0") + "/attestations") == told
 
 
 def an_unannounced_change_is_caught(served: Served, tmp_path: Path) -> None:
