@@ -39,7 +39,7 @@ def run() -> dict[str, Any]:
         with ServerProcess(settings, home / "server.log"):
             administrator = settings.data_dir / "members" / settings.platform_member
             with Connection(settings.url, MemberFolder(administrator)) as connection:
-                headers = {"Authorization": "Bearer " + connection._bearer()}
+                headers = {"Authorization": "Bearer " + connection.token()}
             rows = [_compare(settings.port, path, headers) for path in PATHS]
     least = min(row["share_of_empty"] for row in rows)
     target = {"target": "30 % of the empty route", "measured": least, "met": least >= 0.3}
