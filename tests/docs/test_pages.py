@@ -9,6 +9,7 @@ import pytest
 from governance.app import ROUTES
 from governance.cli import cli
 from governance.client.saying import SAID
+from tests.benchmarks.__main__ import names as benchmarks
 from tests.docs.generate import PAGES, REFERENCE
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,11 @@ def resolve(words: list[str]) -> click.Command:
         assert found is not None, f"there is no sekisho {' '.join(words)}"
         command = found
     return command
+
+
+def test_every_benchmark_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert [name for name in benchmarks() if f"| `{name}` |" not in page] == []
 
 
 def test_every_statement_over_http_can_be_signed_from_the_command_line() -> None:
