@@ -6,6 +6,7 @@ from tests.hsm import softhsm
 LABEL = "sekisho-tests"
 AUTHORITY = "sekisho-authority"
 SPARE = "sekisho-spare"
+SERVED = "sekisho-served"
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +15,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Token:
     if library is None:
         pytest.fail(softhsm.MISSING)
     softhsm.configure(tmp_path_factory.mktemp("softhsm"))
-    for label in (LABEL, AUTHORITY, SPARE):  # SoftHSM looks for tokens when it is loaded
+    for label in (LABEL, AUTHORITY, SPARE, SERVED):  # SoftHSM looks for tokens when it is loaded
         softhsm.new_token(label)
     return Token(library, LABEL, softhsm.PIN)
 
