@@ -8,7 +8,8 @@ import msgspec
 
 from governance.assembly import rollover
 from governance.cli import options
-from governance.cli.log import anchors_option, run_audit
+from governance.cli.following import anchors_option
+from governance.cli.log import run_audit
 from governance.cli.output import console, show_fields, show_json, show_table
 from governance.decisions.explanation import who_decides_what
 from governance.decisions.voting_rules import VotingRules

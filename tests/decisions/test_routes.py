@@ -139,9 +139,7 @@ def test_rules_bindings_and_forecast(http: TestClient[Litestar], consortium: Wor
     assert "trust-a" in first["remind"]
 
 
-def test_document_is_deposited_by_those_who_may_vote(
-    http: TestClient[Litestar], consortium: World
-):
+def test_document_is_deposited_by_those_who_may_vote(http: TestClient[Litestar], consortium: World):
     assert http.post("/v1/governance/documents", content=b"p,").status_code == 403
     digest = consortium.deposit("trust-a", b"p, a text")
     assert http.get(f"/v1/governance/documents/{digest}").content == b"p, a text"
