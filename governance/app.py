@@ -31,6 +31,7 @@ from governance.observation import configure_logging
 from governance.policy.routes import ROUTES as POLICY_ROUTES
 from governance.problems import answer
 from governance.requests import ClientCertificates, RateLimit, bearer_token, check_declared
+from governance.server import end_with_supervisor
 from governance.settings import load_settings
 from ledger.database import reading
 from ledger.log.routes import ROUTES as LOG_ROUTES
@@ -72,6 +73,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
 
 def create_app() -> Litestar:
     """Return the application of the network that the environment's settings name."""
+    end_with_supervisor()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     return build_app(open_network(settings))

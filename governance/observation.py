@@ -72,7 +72,7 @@ def configure_logging(level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s", force=True)
-    for noisy in ("httpx", "casbin", "granian.access"):
+    for noisy in ("httpx", "casbin", "granian.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

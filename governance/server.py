@@ -1,6 +1,9 @@
 """Runs the HTTP server: API processes under one supervisor, stopped in good order by SIGTERM."""
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +23,8 @@ HEADER_BYTES = 64 << 10
 """Bytes of the largest request line and headers, and of what is read at once."""
 
 BACKLOG = 1024
+WATCH_BEAT = 1.0
+"""Seconds between two looks whether the supervisor lives."""
 
 
 def run_server(settings: Settings, say: Callable[[str], None]) -> None:
@@ -61,3 +66,18 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
 
 def _path(setting: str) -> Path | None:
     return Path(setting) if setting else None
+
+
+def end_with_supervisor() -> None:
+    """Stop this worker in good order once the process that started it is gone.
+
+    A supervisor that was killed leaves no worker behind that would go on answering.
+    """
+    supervisor = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == supervisor:
+            time.sleep(WATCH_BEAT)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()

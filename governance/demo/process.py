@@ -1,12 +1,14 @@
 """The demo's server: the real one, in a process of its own, on a free loopback port."""
 
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -90,6 +92,7 @@ class ServerProcess:
                 env=environment,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,
             )
         give_up = time.monotonic() + START_PATIENCE
         while not self._ready():
@@ -113,7 +116,8 @@ class ServerProcess:
     def kill(self) -> None:
         """Kill it as a power cut would."""
         if self._process is not None:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 
