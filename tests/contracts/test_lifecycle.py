@@ -95,6 +95,7 @@ class LifeMachine(RuleBasedStateMachine):
         self.life = Life(State.DRAFT)
         self.at = AT
         self.was_active = False
+        self.was_frozen = False
 
     @rule(step=st.sampled_from(Step))
     def take(self, step: Step) -> None:
@@ -131,9 +132,15 @@ class LifeMachine(RuleBasedStateMachine):
         assert self.life.frozen_from is None or self.life.frozen_from in FREEZABLE
 
     @invariant()
-    def nothing_is_deprecated_or_retired_that_was_never_active(self) -> None:
-        if current(self.life, self.at).state in {State.DEPRECATED, State.RETIRED}:
+    def nothing_is_deprecated_that_was_never_active(self) -> None:
+        if current(self.life, self.at).state is State.DEPRECATED:
             assert self.was_active
+
+    @invariant()
+    def nothing_is_retired_that_was_neither_active_nor_stopped(self) -> None:
+        self.was_frozen |= self.life.state is State.FROZEN
+        if current(self.life, self.at).state is State.RETIRED:
+            assert self.was_active or self.was_frozen
 
 
 TestLifeMachine = LifeMachine.TestCase

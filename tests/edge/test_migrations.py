@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +9,9 @@ from sqlalchemy.engine import Engine
 
 from governance.upgrading import current_revision, metadata, newest_revision, upgrade_database
 from ledger.database import APPEND_ONLY, connect
+
+PROBES = {"append_only_probe"}
+"""Tables that tests of the database make for themselves."""
 
 TRIGGERED = {
     "sqlite": "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'",
@@ -28,7 +32,7 @@ def test_migrations_lead_to_exactly_the_tables_of_the_program(upgraded: Engine):
     with upgraded.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         found = compare_metadata(context, metadata())
-    assert found == []
+    assert [change for change in found if not _about_a_probe(change)] == []
     assert current_revision(upgraded) == newest_revision()
 
 
@@ -38,7 +42,12 @@ def test_an_upgrade_of_what_is_up_to_date_changes_nothing(upgraded: Engine):
 
 
 def test_history_is_append_only_after_a_migration(upgraded: Engine):
-    protected = {t.name for t in metadata().sorted_tables if t.info.get(APPEND_ONLY)}
+    tables = metadata().sorted_tables
+    protected = {t.name for t in tables if t.info.get(APPEND_ONLY)} - PROBES
     with upgraded.connect() as connection:
         triggered = set(connection.scalars(sa.text(TRIGGERED[upgraded.dialect.name])))
     assert triggered >= protected
+
+
+def _about_a_probe(change: Any) -> bool:
+    return change[0] == "add_table" and change[1].name in PROBES
