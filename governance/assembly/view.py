@@ -22,8 +22,8 @@ from governance.decisions.network import NetworkState
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.store import document, load_state
 from governance.identity.keystores import KeyStore
+from governance.membership.key_cache import KeyCache
 from governance.membership.renewals import hosted_key_name
-from governance.membership.store import KeyCache
 from governance.membership.tables import NodeRow
 from ledger.database import reading
 from ledger.keys import PublicKey, accept_public_key, key_id

@@ -12,7 +12,7 @@ from governance.errors import (
     TransitionRefused,
 )
 from governance.identity.authority import issue, issue_approved
-from governance.membership import changes, renewals, store
+from governance.membership import changes, key_cache, renewals, store
 from governance.membership.members import NodeKind, Role, Standing
 from governance.membership.statements import (
     NODE_ADDITION,
@@ -475,8 +475,8 @@ def test_the_key_cache_forgets_within_a_second(
 ) -> None:
     key = consortium.join("trust-a")
     now = [0.0]
-    monkeypatch.setattr(store.time, "monotonic", lambda: now[0])
-    cache = store.KeyCache(consortium.engine)
+    monkeypatch.setattr(key_cache.time, "monotonic", lambda: now[0])
+    cache = key_cache.KeyCache(consortium.engine)
     wanted = key_id(key.public_key())
     assert cache.certified_key(wanted, consortium.at) is not None
     revoke(consortium, "trust-a")
