@@ -4,26 +4,12 @@ import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-import msgspec
 from sqlalchemy.orm import Session
 
 from contracts.gates.subjects import Recorded
 from ledger.history import read_history
-from ledger.statements import Opened, Signer
-from policies.actors import Actor
-
-Body = TypeVar("Body", bound=msgspec.Struct)
-
-
-class Desk(Protocol):
-    """Opens statements: signature, certificate valid now, network, time, replay."""
-
-    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
-        """Return who says what in `raw`."""
-        ...
-
+from ledger.statements import Desk, Signer
 
 Recordings = Callable[[Session, str, str], Collection[Recorded]]
 """Returns the recorded transactions of one contract version (name, version), oldest first."""

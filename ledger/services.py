@@ -3,29 +3,16 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-import msgspec
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from ledger.gateway import Gateway
 from ledger.network import HostedSigners
 from ledger.reads import Notes
-from ledger.statements import Opened
+from ledger.statements import Desk
 from ledger.submission import Submissions
-from policies.actors import Actor
-
-Body = TypeVar("Body", bound=msgspec.Struct)
-
-
-class Desk(Protocol):
-    """Opens statements: signature, certificate valid now, network, time, replay."""
-
-    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
-        """Return who says what in `raw`."""
-        ...
-
 
 RightsObserver = Callable[[Session, str, dt.datetime], None]
 """Is told, in the same transaction, that a registrar (member id) registered or changed a right."""

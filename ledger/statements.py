@@ -13,6 +13,7 @@ import msgspec
 
 from ledger.errors import SignatureInvalid, StatementMalformed
 from ledger.keys import PublicKey, key_id, verify_signature
+from policies.actors import Actor
 from policies.errors import Fault
 
 PAYLOAD_TYPE = "application/vnd.sekisho.{kind}.v1+json"
@@ -97,6 +98,14 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature in the form that `ledger.keys.verify_signature` accepts."""
+        ...
+
+
+class Desk(Protocol):
+    """Opens statements: signature, certificate valid now, network, time, replay."""
+
+    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
+        """Return who says what in `raw`."""
         ...
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from contracts.services import Desk
 from governance.decisions.effects import Effects
 from governance.identity.announcements import Herald
+from ledger.statements import Desk
 
 
 @dataclass(frozen=True)

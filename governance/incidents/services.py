@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from contracts.services import Desk
 from governance.identity.announcements import Herald
+from ledger.statements import Desk
 from policies.responsibility import ResponsibilityMatrix
 
 

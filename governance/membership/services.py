@@ -10,18 +10,13 @@ from sqlalchemy.orm import Session
 
 from governance.identity.authority import Authority
 from ledger.keys import PublicKey
-from ledger.statements import Opened
-from policies.actors import Actor
+from ledger.statements import Desk, Opened
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
-class Desk(Protocol):
-    """Opens statements: signature, certificate valid now, network, time, replay."""
-
-    def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
-        """Return who says what in `raw`."""
-        ...
+class ApplicantDesk(Desk, Protocol):
+    """Opens statements, those of applicants too, who have no certificate yet."""
 
     def open_with_own_key(
         self, raw: bytes, kind: str, body: type[Body], key_of: Callable[[Body], PublicKey]
@@ -46,5 +41,5 @@ class MembershipServices:
     """
 
     authority: Authority
-    desk: Desk
+    desk: ApplicantDesk
     parameters: Callable[[Session, dt.datetime], tuple[int, str]] = no_parameters
