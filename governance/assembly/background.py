@@ -62,7 +62,6 @@ class Background:
             network.database,
             log_signer(network.settings, network.keys),
             network.settings,
-            lambda: network.view.parameters.witness_quorum,
         )
         self._receipts = Receipts(
             network.database, network.governance.authority.herald, network.ledger.notes, utc_now

@@ -7,15 +7,16 @@ That another process publishes is no fault: this one waits until it stops.
 
 import datetime as dt
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from governance.assembly.anchors import log_signer
 from governance.assembly.keys import open_keys
 from governance.assembly.witnessing import open_witnesses
+from governance.decisions.store import load_state
 from governance.settings import Settings
 from ledger.database import connect, writing
 from ledger.errors import LedgerError, LogWriterRunning, WitnessQuorumMissing
@@ -46,7 +47,7 @@ def check_log(settings: Settings) -> None:
         SettingsInvalid: a witness cannot be read.
     """
     engine = connect(settings.database)
-    publishing = Publishing(engine, log_signer(settings, open_keys(settings)), settings, lambda: 0)
+    publishing = Publishing(engine, log_signer(settings, open_keys(settings)), settings)
     try:
         publishing.open()
     finally:
@@ -76,17 +77,13 @@ class Publishing:
         engine: the database that holds the log.
         signer: the log's key.
         settings: name the state file and the witnesses.
-        quorum: returns how many witnesses must cosign by the parameters in force.
     """
 
-    def __init__(
-        self, engine: Engine, signer: NoteSigner, settings: Settings, quorum: Callable[[], int]
-    ) -> None:
+    def __init__(self, engine: Engine, signer: NoteSigner, settings: Settings) -> None:
         self._engine = engine
         self._signer = signer
         self._state_file = state_file(settings)
         self._witnesses = open_witnesses(settings.witnesses)
-        self._quorum = quorum
         self._publisher: Publisher | None = None
         self._next_try = 0.0
         self._next_seal = 0.0
@@ -109,7 +106,11 @@ class Publishing:
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._publisher = Publisher(
-                self._engine, self._signer, self._state_file, self._witnesses
+                self._engine,
+                self._signer,
+                self._state_file,
+                self._witnesses,
+                _quorum_in_force,
             )
         except LogWriterRunning as running:
             _log.info("another process publishes the log; this one waits", reason=str(running))
@@ -130,7 +131,6 @@ class Publishing:
             return
         self._seal()
         try:
-            publisher.require(self._quorum())
             publisher.publish(at)
         except WitnessQuorumMissing:
             self._short_since = self._short_since or at
@@ -159,3 +159,7 @@ class Publishing:
         self._next_seal = time.monotonic() + SEAL_BEAT
         with writing(self._engine) as session:
             seal(session)
+
+
+def _quorum_in_force(session: Session) -> int:
+    return load_state(session).parameters.witness_quorum

@@ -14,7 +14,7 @@ extends it.
 
 import datetime as dt
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -57,6 +57,10 @@ class Witness(Protocol):
         ...
 
 
+def _no_quorum(_session: Session) -> int:
+    return 0
+
+
 class Publisher:
     """Publishes the checkpoints of one log; use it as a context manager, or `close` it.
 
@@ -65,14 +69,14 @@ class Publisher:
         signer: the log's key; its name is the origin.
         state_file: where the last signed checkpoint is remembered, outside the database.
         witnesses: whom to ask for cosignatures.
-        quorum: how many of them must cosign before a checkpoint is shown.
+        quorum: returns how many of them must cosign before a checkpoint of what this session reads
+            is shown: the checkpoint that covers a change of the quorum obeys it.
 
     Raises:
         LogWriterRunning: another process publishes, or published, this log.
         LogRolledBack: the database is older than the last signed checkpoint.
         LogForked: the database holds another history.
         LogStateInvalid: the file is missing or is another log's.
-        WitnessQuorumMissing: the quorum is larger than the number of witnesses.
     """
 
     def __init__(
@@ -81,13 +85,13 @@ class Publisher:
         signer: NoteSigner,
         state_file: Path,
         witnesses: Sequence[Witness] = (),
-        quorum: int = 0,
+        quorum: Callable[[Session], int] = _no_quorum,
     ) -> None:
         self._engine = engine
         self._signer = signer
         self._witnesses = tuple(witnesses)
         self._turn = threading.Lock()
-        self.require(quorum)
+        self._quorum = quorum
         self._state = SigningState(state_file)
         try:
             self._last = self._state.read(signer.key())
@@ -114,25 +118,11 @@ class Publisher:
                 signed, shown = self._sign(session)
                 if shown:
                     return signed
-                cosignatures = self._collect(signed, StoredNodes(session))
+                cosignatures = self._collect(signed, session)
             note = add_cosignatures(signed, cosignatures)
             with writing(self._engine) as session:
                 _record(session, signed, cosignatures, at)
             return note
-
-    def require(self, quorum: int) -> None:
-        """From the next checkpoint on, show none that fewer than `quorum` witnesses cosigned.
-
-        Raises:
-            WitnessQuorumMissing: that is more than there are witnesses to ask.
-        """
-        if not 0 <= quorum <= len(self._witnesses):
-            raise WitnessQuorumMissing(
-                f"a quorum of {quorum} from {len(self._witnesses)} witnesses; name more in the"
-                " setting `witnesses`"
-            )
-        with self._turn:
-            self._quorum = quorum
 
     def _sign(self, session: Session) -> tuple[SignedCheckpoint, bool]:
         """Return the checkpoint of the current tree, and whether it is published already."""
@@ -152,7 +142,13 @@ class Publisher:
         self._last = signed
         return signed, False
 
-    def _collect(self, signed: SignedCheckpoint, nodes: merkle.Nodes) -> list[Verified]:
+    def _collect(self, signed: SignedCheckpoint, session: Session) -> list[Verified]:
+        quorum, nodes = self._quorum(session), StoredNodes(session)
+        if quorum > len(self._witnesses):
+            raise WitnessQuorumMissing(
+                f"a quorum of {quorum} from {len(self._witnesses)} witnesses; name more in the"
+                " setting `witnesses`"
+            )
         cosignatures: list[Verified] = []
         faults = []
         for witness in self._witnesses:
@@ -160,11 +156,11 @@ class Publisher:
                 cosignatures.append(witness.cosign(signed, nodes))
             except WitnessRefused as error:
                 faults.append(Fault(witness.name, str(error)))
-        if len(cosignatures) < self._quorum:
+        if len(cosignatures) < quorum:
             reasons = "; ".join(map(str, faults))
             raise WitnessQuorumMissing(
                 f"{len(cosignatures)} of {len(self._witnesses)} witnesses cosigned size"
-                f" {signed.size}; expected at least {self._quorum}: {reasons}",
+                f" {signed.size}; expected at least {quorum}: {reasons}",
                 tuple(faults),
             )
         return cosignatures

@@ -154,7 +154,7 @@ def _first_line(struct: type[Any]) -> str:
 
 
 def _command_sections() -> Iterator[str]:
-    top = click.Context(cli, info_name="sekisho", terminal_width=WIDTH, max_content_width=WIDTH)
+    top = click.Context(cli, info_name="sekisho", terminal_width=WIDTH, **cli.context_settings)
     yield _help("sekisho", cli, top)
     for name in cli.list_commands(top):
         command = cli.get_command(top, name)

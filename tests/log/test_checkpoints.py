@@ -150,8 +150,12 @@ def test_a_signed_but_unshown_checkpoint_is_shown_next(engine: Engine, tmp_path:
 
 
 def test_a_quorum_needs_that_many_witnesses(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(WitnessQuorumMissing, match="quorum of 1 from 0"):
-        Publisher(engine, note_signer(), tmp_path / "log.state", (), 1)
+    fill(engine, 1)
+    with (
+        Publisher(engine, note_signer(), tmp_path / "log.state", (), lambda _: 1) as publisher,
+        pytest.raises(WitnessQuorumMissing, match="quorum of 1 from 0"),
+    ):
+        publisher.publish(AT)
 
 
 def test_two_writers_at_once_share_the_indexes(engine: Engine) -> None:

@@ -198,7 +198,7 @@ def keys(witnesses: list[HttpWitness]) -> list[VerifierKey]:
 def test_checkpoints_are_published_with_their_quorum(
     engine: Engine, tmp_path: Path, witnesses: list[HttpWitness]
 ) -> None:
-    with Publisher(engine, LOG, tmp_path / "state", witnesses, quorum=2) as publisher:
+    with Publisher(engine, LOG, tmp_path / "state", witnesses, lambda _: 2) as publisher:
         for start, count in [(0, 3), (3, 0), (3, 300)]:
             fill(engine, count, start)
             signed = publisher.publish(AT)
@@ -214,12 +214,12 @@ def test_a_restarted_publisher_learns_the_witnesses_size(
     engine: Engine, tmp_path: Path, witnesses: list[HttpWitness]
 ) -> None:
     fill(engine, 5)
-    with Publisher(engine, LOG, tmp_path / "state", witnesses, 2) as publisher:
+    with Publisher(engine, LOG, tmp_path / "state", witnesses, lambda _: 2) as publisher:
         publisher.publish(AT)
     for witness in witnesses:
         witness._size = 0  # as after a restart
     fill(engine, 5, 5)
-    with Publisher(engine, LOG, tmp_path / "state", witnesses, 2) as publisher:
+    with Publisher(engine, LOG, tmp_path / "state", witnesses, lambda _: 2) as publisher:
         assert publisher.publish(AT).size == 10
 
 
@@ -230,12 +230,12 @@ def test_without_its_quorum_a_checkpoint_is_not_shown(
     ahead = request(0, 200, FORK)  # the second witness has seen another, larger tree
     with writing(witness_engines[1]) as session:
         add_checkpoint(session, services("w1.example"), ahead, AT)
-    with Publisher(engine, LOG, tmp_path / "state", witnesses, 2) as publisher:
+    with Publisher(engine, LOG, tmp_path / "state", witnesses, lambda _: 2) as publisher:
         with pytest.raises(WitnessQuorumMissing, match=r"1 of 2 .* w1.example cosigned size '200'"):
             publisher.publish(AT)
         with reading(engine) as session:
             assert session.execute(sa.text("SELECT * FROM log_checkpoints")).all() == []
-    with Publisher(engine, LOG, tmp_path / "state", witnesses, 1) as publisher:
+    with Publisher(engine, LOG, tmp_path / "state", witnesses, lambda _: 1) as publisher:
         assert publisher.publish(AT + dt.timedelta(minutes=1)).size == 100
 
 
