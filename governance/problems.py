@@ -4,6 +4,7 @@
 stable. What is not in the table is a 500 with a fixed text.
 """
 
+import errno
 import re
 from typing import Any
 
@@ -12,10 +13,9 @@ import structlog
 from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.response import Response
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from governance import statuses
+from ledger.database import may_pass
 from policies.errors import Fault
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,8 +36,8 @@ _HTTP_TITLES = {
     415: ("unsupported-media-type", "The body's media type is not accepted here."),
     429: ("too-many-requests", "This member asks too often; wait and try again."),
 }
-_DATABASE_GONE = (OperationalError, InterfaceError, PoolExhausted)
-"""Connection lost or refused, a time-out, no room: it may pass."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
+"""Disk, quota, size of a file, open files."""
 
 _log = structlog.get_logger()
 
@@ -65,6 +65,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 NO_DATABASE = Problem(
     URN + "database-unavailable", "The database does not answer now; try again.", 503
 )
+NO_ROOM = Problem(URN + "no-room", "The server has no room to store this now; try again.", 503)
 INTERNAL = Problem(URN + "internal", "The server failed; its operator can read why.", 500)
 
 
@@ -84,8 +85,10 @@ def describe(error: Exception) -> Problem:
         return Problem(name, title, status, str(error), faults[:MAX_FAULTS], rest)
     if isinstance(error, HTTPException):
         return _describe_http(error)
-    if isinstance(error, _DATABASE_GONE):
+    if may_pass(error):
         return NO_DATABASE
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return NO_ROOM
     return INTERNAL
 
 
@@ -94,8 +97,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     problem = describe(error)
     if problem is INTERNAL:
         _log.error("request failed", path=request.url.path, exc_info=error)
-    if problem is NO_DATABASE:
-        _log.error("the database does not answer", path=request.url.path, error=str(error)[:500])
+    if problem in (NO_DATABASE, NO_ROOM):
+        _log.error(problem.title, path=request.url.path, error=_said(error))
     headers = {"Cache-Control": "no-store"}
     if problem.status in statuses.TRY_AGAIN:
         headers["Retry-After"] = RETRY_AFTER
@@ -109,6 +112,11 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         media_type=MEDIA_TYPE,
         headers=headers,
     )
+
+
+def _said(error: Exception) -> str:
+    """Return what the driver said, without the statement and its values: they may be secrets."""
+    return str(getattr(error, "orig", None) or error)[:500]
 
 
 def _describe_http(error: HTTPException) -> Problem:

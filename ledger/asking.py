@@ -11,9 +11,10 @@ from litestar.di import NamedDependency, Provide
 from sqlalchemy.engine import Engine
 
 from ledger.database import reading
+from ledger.headers import LOG_INDEX_HEADER
 from ledger.network import HostedSigners
 from ledger.queries import Reader
-from ledger.services import LOG_INDEX_HEADER, LedgerServices
+from ledger.services import LedgerServices
 from policies.actors import Actor
 from policies.compilation import CompiledRules
 
@@ -41,7 +42,14 @@ class Asker(msgspec.Struct, frozen=True):
         engine = self.database if queried is None else queried(self.seen)
         with reading(engine) as session:
             services = self.services
-            yield Reader(session, services.gateway, self.rules, self.actor, services.notes)
+            yield Reader(
+                session,
+                services.gateway,
+                self.rules,
+                self.actor,
+                services.notes,
+                services.registers,
+            )
 
 
 def provide_asker(

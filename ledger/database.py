@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import Pool
 
@@ -24,6 +26,13 @@ WRITER_LOCK = 0x53454B49
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for another, in milliseconds."""
+
+PASSING_STATES = frozenset({"25006", "25P03", "25P04"})
+"""SQLSTATEs of PostgreSQL after which to try again: a standby, and a transaction that timed out."""
+
+PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+"""SQLSTATE classes after which to try again (PostgreSQL, appendix A): connection, conflict between
+transactions, no room (disk, memory, connections), lock, intervention of the operator, system."""
 
 APPEND_ONLY = "append_only"
 """Key in a table's `info` that forbids UPDATE and DELETE, by trigger."""
@@ -70,9 +79,10 @@ class Base(DeclarativeBase):
 def connect(url: str, **options: Any) -> Engine:
     """Return an engine for `url` (`sqlite:///file` or `postgresql+psycopg://...`).
 
-    SQLite runs in WAL mode with `synchronous=FULL` and foreign keys on.
+    SQLite runs in WAL mode with `synchronous=FULL` and foreign keys on. Errors do not show the
+    values of their statements: they are logged, and the values may be personal.
     """
-    engine = sa.create_engine(url, **options)
+    engine = sa.create_engine(url, hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -125,6 +135,20 @@ def reading(engine: Engine) -> Iterator[Session]:
     options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
     with Session(engine.execution_options(**options)) as session:
         yield session
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether `error` is the database's state, not the statement's fault: it may pass.
+
+    A lost or refused connection, a time-out, a full disk, a lock, a conflict: nothing was
+    committed, and the same may be sent again.
+    """
+    if isinstance(error, PoolExhausted | OperationalError | InterfaceError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state in PASSING_STATES or state[:2] in PASSING_CLASSES
 
 
 def protect_append_only(connection: sa.Connection) -> None:

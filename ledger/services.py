@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ledger.gateway import Gateway
 from ledger.network import HostedSigners
 from ledger.reads import Notes
+from ledger.register import Registers
 from ledger.statements import Desk
 from ledger.submission import Submissions
 
@@ -20,10 +21,6 @@ RightsObserver = Callable[[Session, str, dt.datetime], None]
 
 def unobserved(_session: Session, _registrar: str, _at: dt.datetime) -> None:
     """Do nothing: no network decides on what a ledger alone registers."""
-
-
-LOG_INDEX_HEADER = "Sekisho-Log-Index"
-"""Header of a query: the log index of the newest entry that the caller has seen."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,7 @@ class LedgerServices:
         queried: returns the database that answers a query with this value of
             `Sekisho-Log-Index`; the one that is written to if None.
         notes: who read what, until it is in the log.
+        registers: those worked out before.
     """
 
     desk: Desk
@@ -50,3 +48,4 @@ class LedgerServices:
     rights_changed: RightsObserver = field(default=unobserved)
     queried: Callable[[str | None], Engine] | None = None
     notes: Notes = field(default_factory=Notes)
+    registers: Registers = field(default_factory=Registers)

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Engine
 from ledger import errors as e
 from ledger import store
 from ledger.commitment import Judges, Outcome, Receipt, commit_batch
-from ledger.database import reading, writing
+from ledger.database import may_pass, reading, writing
 from ledger.keys import PublicKey, load_public_key
 from ledger.network import Clock, NodeKeys, ParameterSource
 from ledger.signatures import Submission, TransactionSignature, check_signature
@@ -229,14 +229,19 @@ class Submissions:
                 waiting.future.set_result(outcome)
 
     def _try(self, batch: list[Candidate]) -> list[Outcome]:
-        """Commit a batch; if that fails as a whole, try each alone: one must not stop the rest."""
+        """Commit a batch; if that fails as a whole, try each alone: one must not stop the rest.
+
+        Where the database itself is away, each alone would only wait as long again.
+        """
         try:
             return self._commit(batch)
-        except Exception:  # noqa: BLE001 - whatever it was, callers wait and the thread goes on
+        except Exception as error:  # noqa: BLE001 - whatever it was, callers wait, the thread goes on
             _log.exception("a batch of %d transactions was not committed", len(batch))
-        if len(batch) > 1:
+            alone = len(batch) > 1 and not may_pass(error)
+        if alone:
             return [outcome for candidate in batch for outcome in self._try([candidate])]
-        return [e.CommitFailed("the database did not confirm; send it again to find out")]
+        unsure = e.CommitFailed("the database did not confirm; send it again to find out")
+        return [unsure] * len(batch)
 
     def _take(self) -> list[_Waiting]:
         with self._changed:

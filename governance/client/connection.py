@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE, TOKEN_LIFETIME, TOKEN_PATH
 from governance.client.folder import MemberFolder
 from governance.errors import GovernanceError, ServerUnreachable
+from ledger.headers import LOG_INDEX_HEADER
 from ledger.keys import PrivateKey
-from ledger.services import LOG_INDEX_HEADER
 from ledger.statements import Statement, sign_statement
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from governance.errors import LogIndexInvalid
 from ledger.database import reading
+from ledger.headers import LOG_INDEX_HEADER
 from ledger.log.store import log_size
-from ledger.services import LOG_INDEX_HEADER
 
 MAX_LAG = 10.0
 """Seconds by which a replica may lag behind the primary and still answer."""

@@ -18,7 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from governance.app import ROUTES
 from governance.cli import cli
 from governance.client.saying import SAID
-from governance.problems import _HTTP_TITLES, INTERNAL, URN, slug
+from governance.problems import _HTTP_TITLES, INTERNAL, NO_DATABASE, NO_ROOM, URN, slug
 from governance.settings import PREFIX, Settings
 from governance.statuses import STATUS, TRY_AGAIN
 
@@ -57,7 +57,8 @@ def errors_page() -> str:
     found = {slug(error): (status, _sentence(error)) for error, status in STATUS.items()}
     for status, (name, title) in _HTTP_TITLES.items():
         found.setdefault(name, (status, title))
-    found["internal"] = (INTERNAL.status, INTERNAL.title)
+    for problem in (INTERNAL, NO_DATABASE, NO_ROOM):
+        found[problem.type.removeprefix(URN)] = (problem.status, problem.title)
     rows = (f"| `{name}` | {status} | {text} |" for name, (status, text) in sorted(found.items()))
     again = " and ".join(str(status) for status in sorted(TRY_AGAIN))
     return (

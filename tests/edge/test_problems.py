@@ -1,11 +1,16 @@
+import errno
+
+import psycopg
 import pytest
+import sqlalchemy as sa
 
 import contracts.errors
 import governance.errors
 import ledger.errors
 import policies.errors
-from governance.problems import INTERNAL, describe, slug
+from governance.problems import INTERNAL, NO_DATABASE, describe, slug
 from governance.statuses import STATUS
+from ledger.database import connect
 
 BASES = (
     contracts.errors.ContractError,
@@ -41,3 +46,51 @@ def test_slugs_are_unique_but_for_the_refused_transition():
 
 def test_what_is_not_in_the_table_says_nothing():
     assert describe(ValueError("a secret")) == INTERNAL
+
+
+def database_error(state: str) -> sa.exc.DBAPIError:
+    """Return what SQLAlchemy raises for an error of PostgreSQL with this SQLSTATE."""
+    orig = psycopg.errors.lookup(state)("a secret")
+    made = sa.exc.DBAPIError.instance("SELECT 1", {"name": "a secret"}, orig, psycopg.Error)
+    assert isinstance(made, sa.exc.DBAPIError)
+    return made
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "08006",  # the connection failed
+        "25006",  # the server became a standby
+        "25P03",  # a transaction waited too long for its process
+        "40001",  # two transactions conflict
+        "40P01",  # two transactions wait for each other
+        "53100",  # the disk is full
+        "53300",  # too many connections
+        "55P03",  # a lock was not to be had in time
+        "57014",  # a statement took too long
+        "57P01",  # the operator ended the connection
+        "57P03",  # the server starts
+        "58030",  # the disk does not answer
+    ],
+)
+def test_what_may_pass_at_the_database_asks_to_try_again(state: str):
+    assert describe(database_error(state)) == NO_DATABASE
+
+
+@pytest.mark.parametrize("state", ["22001", "23505", "42501", "42703", "XX000"])
+def test_a_wrong_statement_is_the_servers_fault(state: str):
+    assert describe(database_error(state)) == INTERNAL
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE])
+def test_no_room_on_the_disk_asks_to_try_again(code: int):
+    assert describe(OSError(code, "a secret")).status == 503
+    assert describe(OSError(errno.EACCES, "a secret")) == INTERNAL
+
+
+def test_a_database_error_does_not_show_its_values():
+    engine = connect("sqlite://")
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError) as caught:
+        connection.execute(sa.text("SELECT x FROM nowhere WHERE y = :y"), {"y": "a secret"})
+    assert "a secret" not in str(caught.value)
+    engine.dispose()
