@@ -23,6 +23,8 @@ TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 STATEMENT_LIFETIME = dt.timedelta(minutes=10)
 RENEW_BEFORE = dt.timedelta(minutes=1)
 
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+
 Answer = TypeVar("Answer")
 
 
@@ -53,7 +55,7 @@ class Connection:
         self._http = httpx.Client(base_url=server, timeout=TIMEOUT, verify=_trusted())
         self._seen = -1
         self._token = ""
-        self._token_ends = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._token_ends = _LONG_AGO
         self._key: PrivateKey | None = folder.node_key if folder else None
 
     @classmethod
@@ -141,9 +143,18 @@ class Connection:
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if self._seen >= 0 and method == "GET":
             options.setdefault("headers", {})[LOG_INDEX_HEADER] = str(self._seen)
-        if self.folder is not None and self.folder.certificate is not None:
-            headers = options.setdefault("headers", {})
-            headers["Authorization"] = "Bearer " + self.token()
+        if self.folder is None or self.folder.certificate is None:
+            return self._exchange(method, path, **options)
+        headers = options.setdefault("headers", {})
+        fresh = dt.datetime.now(dt.UTC) >= self._token_ends
+        headers["Authorization"] = "Bearer " + self.token()
+        try:
+            return self._exchange(method, path, **options)
+        except Refused as refusal:
+            if fresh or refusal.status != httpx.codes.UNAUTHORIZED:
+                raise
+        self._token_ends = _LONG_AGO  # the server forgot it: a restored database, a wrong clock
+        headers["Authorization"] = "Bearer " + self.token()
         return self._exchange(method, path, **options)
 
     def _exchange(self, method: str, path: str, **options: Any) -> httpx.Response:

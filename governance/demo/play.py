@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,14 @@ def play(
         tell(f"serving {settings.network} at {settings.url}")
         administrator = settings.data_dir / "members" / chair.member_id
         scenario = Scenario(data, settings.url, home, administrator)
-        _run_stages(scenario, progress)
-        with scenario.stage("queries"):
-            members = _members(scenario)
-            visible = _visible(scenario)
-            register = scenario.registers(dates)
-        with scenario.stage("refusals"):
-            refusals = try_refusals(scenario)
+        with closing(scenario):
+            _run_stages(scenario, progress)
+            with scenario.stage("queries"):
+                members = _members(scenario)
+                visible = _visible(scenario)
+                register = scenario.registers(dates)
+            with scenario.stage("refusals"):
+                refusals = try_refusals(scenario)
         with scenario.stage("copy the log"):
             _copy_log(scenario, settings.url, home / "log-copy")
     with scenario.stage("verify the log"):

@@ -66,6 +66,11 @@ class Scenario:
         self.spent: dict[str, WalletToken] = {}
         self.seconds: dict[str, float] = {}
 
+    def close(self) -> None:
+        """Close everybody's sockets."""
+        for connection in self.connections.values():
+            connection.close()
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage."""

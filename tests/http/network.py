@@ -192,8 +192,7 @@ def founded(home: Path, data: Dataset, **options: Any) -> Iterator[Served]:
         served = Served(settings, scenario, process, log)
         yield served
         served.http.close()
-        for connection in scenario.connections.values():
-            connection.close()
+        scenario.close()
 
 
 def _quietly(_count: int) -> None:

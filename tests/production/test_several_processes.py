@@ -65,17 +65,20 @@ def server(home: Path, settings: Settings, played: Result) -> Iterator[ServerPro
         yield running
 
 
-def connect(home: Path, server: ServerProcess, member: str) -> Connection:
-    return Connection(server.url, MemberFolder(home / member))
+@pytest.fixture
+def registrar(home: Path, server: ServerProcess) -> Iterator[Connection]:
+    with Connection(server.url, MemberFolder(home / "trust-a")) as connection:
+        yield connection
 
 
 def test_every_expected_count_and_register_comes_out(played: Result):
     assert differences(Dataset(SAMPLE), played) == []
 
 
-def test_a_statement_counts_once_whichever_process_gets_it(home: Path, server: ServerProcess):
-    connection = connect(home, server, "trust-a")
-    envelope = connection.sign(WITHDRAWAL, Withdrawal(proposal="sha256:" + "0" * 64))
+def test_a_statement_counts_once_whichever_process_gets_it(
+    registrar: Connection, server: ServerProcess
+):
+    envelope = registrar.sign(WITHDRAWAL, Withdrawal(proposal="sha256:" + "0" * 64))
     slugs = []
     path = f"/v1/proposals/sha256:{'0' * 64}/withdrawal"
     for _ in range(12):
@@ -101,9 +104,10 @@ def test_metrics_are_of_all_processes(server: ServerProcess):
     assert requests() - before == 40
 
 
-def test_a_killed_process_is_replaced_and_nothing_is_lost(home: Path, server: ServerProcess):
-    auditor = connect(home, server, "trust-a")
-    seen = [t["trade_id"] for t in auditor.pages("/v1/ledger/transfers", limit=500)]
+def test_a_killed_process_is_replaced_and_nothing_is_lost(
+    home: Path, registrar: Connection, server: ServerProcess
+):
+    seen = [t["trade_id"] for t in registrar.pages("/v1/ledger/transfers", limit=500)]
     for _ in range(2):
         victim = server.workers()[0]
         os.kill(victim, signal.SIGKILL)
@@ -111,8 +115,8 @@ def test_a_killed_process_is_replaced_and_nothing_is_lost(home: Path, server: Se
         while victim in server.workers() or len(server.workers()) < 2:
             assert time.monotonic() < until
             time.sleep(0.1)
-    again = connect(home, server, "trust-a")
-    assert [t["trade_id"] for t in again.pages("/v1/ledger/transfers", limit=500)] == seen
+    with Connection(server.url, MemberFolder(home / "trust-a")) as again:
+        assert [t["trade_id"] for t in again.pages("/v1/ledger/transfers", limit=500)] == seen
     ready_by = time.monotonic() + PATIENCE
     while httpx.get(f"{server.url}/health/ready").status_code != 200:
         assert time.monotonic() < ready_by
@@ -124,15 +128,15 @@ def test_the_log_goes_on_being_published_after_its_publisher_died(
 ):
     for pid in server.workers():  # one of them is the publisher
         os.kill(pid, signal.SIGKILL)
-    chair = Connection(server.url, MemberFolder(home / "server" / "members" / "platform"))
     until = time.monotonic() + PATIENCE
     first = None
-    while time.monotonic() < until:
-        with suppress(ServerUnreachable, Refused, httpx.TransportError):
-            set_session(chair, "open")
-            size = int(httpx.get(f"{server.url}/log/checkpoint").text.splitlines()[1])
-            first = size if first is None else first
-            if size > first:
-                return
-        time.sleep(0.5)
+    with Connection(server.url, MemberFolder(home / "server" / "members" / "platform")) as chair:
+        while time.monotonic() < until:
+            with suppress(ServerUnreachable, Refused, httpx.TransportError):
+                set_session(chair, "open")
+                size = int(httpx.get(f"{server.url}/log/checkpoint").text.splitlines()[1])
+                first = size if first is None else first
+                if size > first:
+                    return
+            time.sleep(0.5)
     pytest.fail("no new checkpoint")
