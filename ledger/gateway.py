@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from ledger.errors import CursorInvalid, FieldNotComparable, GatewayBypassed
 from ledger.paging import Prepared, Shape
-from ledger.pseudonyms import Pseudonyms
+from ledger.pseudonyms import CursorKey, Pseudonyms
 from ledger.scopes import Column, View
 from policies.compilation import Decision
 from policies.rules import Effect
@@ -127,16 +127,13 @@ class Gateway:
         """Return the name under which the viewer sees `value` in a transaction."""
         return self._pseudonyms.name(viewer.member_id, txid, value)
 
-    def open_name(self, viewer: Viewer, resource: str, cursor: str | None) -> str | None:
-        """Return the name that a cursor of `name_cursor` holds."""
-        if cursor is None:
-            return None
-        (name,) = self._pseudonyms.open_cursor(viewer.member_id, resource, cursor)
-        return str(name)
+    def open_cursor(self, viewer: Viewer, resource: str, cursor: str) -> CursorKey:
+        """Return what a cursor of `cursor` names."""
+        return self._pseudonyms.open_cursor(viewer.member_id, resource, cursor)
 
-    def name_cursor(self, viewer: Viewer, resource: str, name: str) -> str:
-        """Return a cursor for a list that the use case orders by names that it shows."""
-        return self._pseudonyms.cursor(viewer.member_id, resource, [name])
+    def cursor(self, viewer: Viewer, resource: str, key: CursorKey) -> str:
+        """Return a cursor for a list that the use case orders itself."""
+        return self._pseudonyms.cursor(viewer.member_id, resource, key)
 
     def _prepared(self, view: View, decision: Decision, shape: Shape) -> Prepared:
         """Return the page's statement, made once for each view, decision and shape."""

@@ -4,7 +4,7 @@ What is hidden from the viewer and what does not exist give the same answer.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,8 +17,15 @@ from ledger.gateway import MAX_PAGE, Gateway, Page, Seen, Viewer
 from ledger.hashing import tagged_hash
 from ledger.keys import key_id
 from ledger.network import HostedSigners
+from ledger.pseudonyms import CursorKey
 from ledger.reads import NAMED_BY, Notes
-from ledger.register import State, register_as_of, register_at_index, register_now
+from ledger.register import (
+    Lines,
+    Registers,
+    State,
+    find_change,
+    register_at_change,
+)
 from ledger.scopes import View
 from ledger.signatures import TransactionSignature
 from ledger.store import CLOSED
@@ -33,7 +40,8 @@ _V = TypeVar("_V", bound=msgspec.Struct)
 class Reader(msgspec.Struct, frozen=True):
     """Who asks, through which gateway, under which rules, on which snapshot of the database.
 
-    What it shows of sensitive resources is noted in `notes`, if there are any to keep.
+    What it shows of sensitive resources is noted in `notes`, if there are any to keep. Registers
+    worked out before are found in `registers`.
     """
 
     session: Session
@@ -41,6 +49,7 @@ class Reader(msgspec.Struct, frozen=True):
     rules: CompiledRules
     actor: Actor
     notes: Notes | None = None
+    registers: Registers = msgspec.field(default_factory=Registers)
 
     def decide(self, action: Action) -> Viewer:
         """Return the actor as a viewer of what `action` reads.
@@ -210,18 +219,36 @@ class When(msgspec.Struct, frozen=True):
 def read_register(reader: Reader, right: str, when: When, asked: Asked) -> v.RegisterView:
     """Return the register of a right as of a moment.
 
+    Pages that follow are of the same moment as the first, whatever was committed in between.
+
     Raises:
         NotFound: there is no such right that the actor may see.
+        CursorInvalid: the cursor was not given out for this register and moment.
     """
     viewer = reader.decide(Action.REGISTER_READ)
     seen = _find_register(reader, viewer, right)
-    state = _state(reader.session, right, when)
-    decision = viewer.decision
-    shown, more = _register_items(reader, viewer, seen, state, asked)
-    total = state.total if seen.effects["quantity"] is Effect.CLEAR else None
+    listed = f"register {right} {when.day or when.log_index}"
+    change, after = None, None
+    if asked.cursor is not None:
+        change, after = _place(reader.gateway.open_cursor(viewer, listed, asked.cursor))
+    state, lines = _register(reader, viewer, seen, when, change)
+    limit = max(1, min(asked.limit, MAX_PAGE))
+    shown, more = lines.after(after, limit)
     return v.RegisterView(
-        decision.rule_set, right, when.day, state.log_index, state.effective_at, total, shown, more
+        viewer.decision.rule_set,
+        right,
+        when.day,
+        state.log_index,
+        state.effective_at,
+        state.total if seen.effects["quantity"] is Effect.CLEAR else None,
+        tuple(_lines(seen, state, shown)),
+        reader.gateway.cursor(viewer, listed, [state.change, shown[-1][0]]) if more else None,
     )
+
+
+def _place(key: CursorKey) -> tuple[int, str]:
+    change, name = key
+    return int(change), str(name)
 
 
 def _find_register(reader: Reader, viewer: Viewer, right: str) -> Seen:
@@ -231,43 +258,32 @@ def _find_register(reader: Reader, viewer: Viewer, right: str) -> Seen:
     return page.rows[0]
 
 
-def _state(session: Session, right: str, when: When) -> State:
-    if when.day is not None:
-        return register_as_of(session, right, when.day)
-    if when.log_index is not None:
-        return register_at_index(session, right, when.log_index)
-    return register_now(session, right)
+def _register(
+    reader: Reader, viewer: Viewer, seen: Seen, when: When, change: int | None
+) -> tuple[State, Lines]:
+    """Return a register after `change`, or as of `when`, with its lines as the viewer sees them."""
+    right, session = seen.fields["beneficial_right_id"], reader.session
+    if change is None:
+        change = find_change(session, right, day=when.day, log_index=when.log_index)
+    at = change
+    scope = tagged_hash("pseudonym/register", right.encode(), str(at).encode())
+    clear = seen.effects["investor_id"] is Effect.CLEAR
+    return reader.registers.find(
+        ("" if clear else viewer.member_id, right, at),
+        lambda: register_at_change(session, right, at),
+        None if clear else lambda name: reader.gateway.pseudonym(viewer, scope, name),
+    )
 
 
-def _register_items(
-    reader: Reader, viewer: Viewer, seen: Seen, state: State, asked: Asked
-) -> tuple[tuple[v.HoldingView, ...], str | None]:
-    effects = {name: seen.effects[name] for name in ("as_of", "investor_id", "quantity")}
-    right = seen.fields["beneficial_right_id"]
-    scope = tagged_hash("pseudonym/register", right.encode(), str(state.change).encode())
-    rows = []
-    for investor, quantity in state.holdings.items():
-        name = investor
-        if effects["investor_id"] is not Effect.CLEAR:
-            name = reader.gateway.pseudonym(viewer, scope, investor)
-        rows.append((name, quantity))
-    rows.sort()
-    start = reader.gateway.open_name(viewer, "register", asked.cursor)
-    limit = max(1, min(asked.limit, MAX_PAGE))
-    left = [row for row in rows if start is None or row[0] > start]
-    more = None
-    if left[limit:]:
-        more = reader.gateway.name_cursor(viewer, "register", left[limit - 1][0])
-    items = tuple(
-        v.HoldingView(
+def _lines(seen: Seen, state: State, shown: Iterable[tuple[str, int]]) -> Iterator[v.HoldingView]:
+    effects = seen.effects
+    for name, quantity in shown:
+        yield v.HoldingView(
             as_of=state.effective_at if effects["as_of"] is Effect.CLEAR else msgspec.UNSET,
-            beneficial_right_id=right,
+            beneficial_right_id=seen.fields["beneficial_right_id"],
             investor_id=name if effects["investor_id"] is not Effect.HIDDEN else msgspec.UNSET,
             quantity=quantity if effects["quantity"] is Effect.CLEAR else msgspec.UNSET,
         )
-        for name, quantity in left[:limit]
-    )
-    return items, more
 
 
 def attest_register(
@@ -276,16 +292,18 @@ def attest_register(
     """Return the registrar's signature over a register as of a moment.
 
     Raises:
-        NotFound: there is no such right that the actor may see.
+        NotFound: there is no such right whose register the actor may see in clear.
         RegistrarUnavailable: the registrar's node is not hosted here.
     """
     viewer = reader.decide(Action.REGISTER_READ)
     seen = _find_register(reader, viewer, right)
+    if not {seen.effects["investor_id"], seen.effects["quantity"]} == {Effect.CLEAR}:
+        raise NotFound(f"there is no register of {right} that you may see")
     registrar = seen.extra["registrar"]
     signer = signers.hosted_signer(registrar)
     if signer is None:
         raise RegistrarUnavailable(f"the node of {registrar} is not hosted here")
-    state = _state(reader.session, right, when)
+    state, _ = _register(reader, viewer, seen, when, None)
     unsigned = v.RegisterAttestation(
         registrar,
         right,
