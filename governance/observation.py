@@ -91,7 +91,7 @@ def measuring(app: ASGIApp) -> ASGIApp:
     """Middleware: count and time every request, under its route's template."""
 
     async def measured(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] is not ScopeType.HTTP:
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         method = scope["method"]

@@ -85,6 +85,7 @@ class Publishing:
         self._state_file = state_file(settings)
         self._witnesses = open_witnesses(settings.witnesses)
         self._publisher: Publisher | None = None
+        self._waits = False
         self._next_try = 0.0
         self._next_seal = 0.0
         self._short_since: dt.datetime | None = None
@@ -113,7 +114,11 @@ class Publishing:
                 _quorum_in_force,
             )
         except LogWriterRunning as running:
-            _log.info("another process publishes the log; this one waits", reason=str(running))
+            if not self._waits:
+                _log.info("another process publishes the log; this one waits", reason=str(running))
+            self._waits = True
+        else:
+            self._waits = False
 
     def publish(self, at: dt.datetime) -> None:
         """Seal and publish what is new, if this is the publisher or can become it.

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import sqlalchemy as sa
 
@@ -19,6 +20,7 @@ from governance.errors import DatabaseInUse
 from governance.settings import Settings
 from ledger.database import connect
 from ledger.log.mirror import Mirror
+from ledger.log.reader import UrlSource
 
 HISTORY_WINDOW = 40 * 366 * 24 * 3600
 """Seconds: the demo's network takes up transfers of the past."""
@@ -153,7 +155,9 @@ def _visible(scenario: Scenario) -> dict[str, int]:
 
 
 def _copy_log(scenario: Scenario, server: str, directory: Path) -> None:
-    Mirror(directory, open_reader(open_source(server), scenario.anchors)).update()
+    with httpx.Client() as client:
+        source = UrlSource(f"{server}/log", client)
+        Mirror(directory, open_reader(source, scenario.anchors)).update()
 
 
 def _verify(scenario: Scenario, directory: Path, progress: Progress) -> dict[str, Any]:

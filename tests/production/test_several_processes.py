@@ -78,7 +78,7 @@ def test_every_expected_count_and_register_comes_out(played: Result):
 def test_a_statement_counts_once_whichever_process_gets_it(
     registrar: Connection, server: ServerProcess
 ):
-    envelope = registrar.sign(WITHDRAWAL, Withdrawal(proposal="sha256:" + "0" * 64))
+    envelope = registrar.sign(WITHDRAWAL, Withdrawal("sha256:" + "0" * 64, "a mistake"))
     slugs = []
     path = f"/v1/proposals/sha256:{'0' * 64}/withdrawal"
     for _ in range(12):
