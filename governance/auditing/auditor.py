@@ -4,7 +4,6 @@ Entries before the genesis statement are the authority's; they are judged with t
 that the genesis statement names, which is pinned.
 """
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ from governance.auditing.evidence import Contracts
 from governance.auditing.transactions import PREFIX, Transactions
 from governance.decisions import statements as said
 from governance.decisions.network import NetworkState
-from governance.decisions.replay import Replay
+from governance.decisions.replay import Replay, read_key
 from governance.errors import EntryWrong
 from governance.identity import announcements as announced
 from ledger.errors import LedgerError
-from ledger.keys import PublicKey, load_public_key
+from ledger.keys import PublicKey
 from ledger.log.completeness import read_seal
 from ledger.statements import Envelope, read_statement
 
@@ -199,4 +198,4 @@ def _naming(entry: Entry) -> Iterator[None]:
 def _service(state: NetworkState) -> PublicKey:
     """Return the key with which the service speaks; the genesis statement names one."""
     (text,) = state.service_keys.values()
-    return load_public_key(base64.b64decode(text))
+    return read_key(text)

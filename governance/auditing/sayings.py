@@ -5,7 +5,6 @@ keys are looked up among the certificates themselves. Times are the log's: the n
 statement before an entry is the earliest moment at which the entry can have been accepted.
 """
 
-import base64
 import datetime as dt
 from typing import Any
 
@@ -17,6 +16,7 @@ from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.auditing.certificates import Certificates
 from governance.auditing.entries import Entry
 from governance.decisions.network import ADMINISTRATOR, NetworkState
+from governance.decisions.replay import read_key
 from governance.decisions.statements import MEMBER_KINDS, PROPOSAL
 from governance.errors import EntryWrong, GovernanceError
 from governance.incidents import statements as incidents
@@ -24,7 +24,7 @@ from governance.membership import statements as membership
 from governance.membership.admission import applicant_key
 from governance.membership.renewals import recovery_key
 from ledger.declarations import SESSION_KIND, MarketSession
-from ledger.keys import PublicKey, load_public_key
+from ledger.keys import PublicKey
 from ledger.statements import Envelope, Statement, open_statement, read_statement
 
 MEMBERSHIP: dict[str, type[msgspec.Struct]] = {
@@ -147,7 +147,7 @@ class Sayings:
             service = state.service_keys.get(signature.keyid)
             speaks = entry.kind in INCIDENTS or entry.kind == PROPOSAL
             if service is not None and ADMINISTRATOR in author.roles and speaks:
-                return _service_key(service)
+                return read_key(service)
         if not state.acting(author.id):
             raise EntryWrong(f"{author.id} may not act: {author.status}")
         for signature in envelope.signatures:
@@ -169,11 +169,7 @@ def open_said(
     statement = read_statement(envelope, entry.kind, body)
     for signature in envelope.signatures:
         if signature.keyid in state.service_keys and statement.network == state.network:
-            key = _service_key(state.service_keys[signature.keyid])
+            key = read_key(state.service_keys[signature.keyid])
             open_statement(envelope, entry.data, statement, key)
             return statement.body, statement.issued_at
     raise EntryWrong("not signed by the service of this network")
-
-
-def _service_key(text: str) -> PublicKey:
-    return load_public_key(base64.b64decode(text))

@@ -15,7 +15,8 @@ registrar later is. Time itself is no transition: `forecast` says when it would 
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from functools import cache, cached_property, lru_cache
 
 import msgspec
 
@@ -60,14 +61,52 @@ class Shortfall(msgspec.Struct, frozen=True):
     remind: tuple[str, ...]
 
 
+class _Judged:
+    """A network at a moment; it is another one only where something that decidability hangs on is.
+
+    Most statements change nothing of that: what was found out for one network holds for the next.
+    """
+
+    def __init__(self, state: NetworkState, at: dt.datetime) -> None:
+        self.state, self.at = state, at
+
+    @cached_property
+    def _depends_on(self) -> Hashable:
+        state = self.state
+        return (
+            state.voting_rules.digest,
+            state.parameters.notary,
+            state.able(self.at),
+            frozenset((m.id, m.roles, m.status, m.enrolled) for m in state.members.values()),
+            frozenset(state.contract_users.items()),
+            frozenset((c.name, c.version, c.owner, c.status) for c in state.contracts.values()),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether `other` can decide the same."""
+        return isinstance(other, _Judged) and self._depends_on == other._depends_on
+
+    def __hash__(self) -> int:
+        """Return the hash of what decidability hangs on."""
+        return hash(self._depends_on)
+
+
 def undecidable(state: NetworkState, at: dt.datetime) -> frozenset[str]:
     """Return what able organisations cannot decide at `at`, by kind and contract."""
+    return _undecidable(_Judged(state, at))
+
+
+@lru_cache(maxsize=8)
+def _undecidable(judged: _Judged) -> frozenset[str]:
+    state, at = judged.state, judged.at
     lost = {name for name, action in _instances(state) if not decidable(state, action, at)}
     return frozenset(lost if _has_notary(state) else lost | {NOTARISING})
 
 
 def stranded(before: NetworkState, after: NetworkState, at: dt.datetime) -> tuple[str, ...]:
     """Return what was decidable in `before` and is not in `after`, sorted."""
+    if _Judged(before, at) == _Judged(after, at):
+        return ()
     lost = undecidable(after, at)
     if not lost:
         return ()
@@ -145,7 +184,13 @@ def _sample(state: NetworkState, action_type: type[Action]) -> Action:
     return next(sample for sample in samples if isinstance(sample, action_type))
 
 
+@cache
+def _texts(action_type: type[Action]) -> tuple[str, ...]:
+    fields = msgspec.structs.fields(action_type)
+    return tuple(field.encode_name for field in fields if field.type is str)
+
+
 def _build(action_type: type[Action], values: dict[str, str]) -> Action:
     """Return an action whose text fields are `values`, or empty: about nothing there is."""
-    texts = (f.encode_name for f in msgspec.structs.fields(action_type) if f.type is str)
+    texts = _texts(action_type)
     return action_type(**{name: values.get(name, "") for name in texts})  # type: ignore[arg-type]  # text fields only

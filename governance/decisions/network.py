@@ -8,8 +8,8 @@ needed: who was just admitted and has no certificate yet can neither help nor bl
 """
 
 import datetime as dt
-from collections.abc import Iterator
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -147,8 +147,11 @@ class OpenProposal(msgspec.Struct, frozen=True):
     """Why it could not be applied although it was approved."""
 
 
-class NetworkState(msgspec.Struct, frozen=True):
+class NetworkState(msgspec.Struct, frozen=True, dict=True):
     """Everything that decisions are judged on; treat the mappings as immutable.
+
+    What is looked up again and again while one network is judged is worked out once: it is no
+    field, and no other network has it.
 
     Args:
         network: the network's id.
@@ -194,11 +197,38 @@ class NetworkState(msgspec.Struct, frozen=True):
         """Return the open proposals, oldest first."""
         return sorted(self.proposals.values(), key=lambda p: (p.opened_at, p.id))
 
-    def holders(self, roles: frozenset[str]) -> Iterator[Member]:
-        """Yield the active, enrolled members that hold one of `roles`, by id."""
-        for _, member in sorted(self.members.items()):
-            if member.status is MemberStatus.ACTIVE and member.enrolled and member.roles & roles:
-                yield member
+    def holders(self, roles: frozenset[str]) -> frozenset[str]:
+        """Return the ids of the active, enrolled members that hold one of `roles`."""
+        known = self._holders.get(roles)
+        if known is None:
+            known = frozenset(
+                member.id
+                for member in self.members.values()
+                if member.status is MemberStatus.ACTIVE and member.enrolled and member.roles & roles
+            )
+            self._holders[roles] = known
+        return known
+
+    @cached_property
+    def _holders(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def voices(self) -> frozenset[tuple[str, str]]:
+        """Every member in every role that it holds, whether it may act or not."""
+        return frozenset((m.id, role) for m in self.members.values() for role in m.roles)
+
+    def able(self, at: dt.datetime) -> frozenset[str]:
+        """Return the ids of the members that are able at `at`."""
+        known = self._able.get(at)
+        if known is None:
+            known = frozenset(m.id for m in self.members.values() if m.able(at))
+            self._able[at] = known
+        return known
+
+    @cached_property
+    def _able(self) -> dict[dt.datetime, frozenset[str]]:
+        return {}
 
     def acting(self, member_id: str) -> bool:
         """Say whether the member may act: active, and its sponsor too if it has one."""
@@ -228,7 +258,7 @@ def bindings(state: NetworkState) -> dict[str, str]:
     found = {
         "rule_set": state.parameters.rule_set,
         "voting_rules": state.voting_rules.digest,
-        "parameters": content_digest(msgspec.json.encode(state.parameters)),
+        "parameters": state.parameters.digest,
         "issuing_certificate": state.issuing_certificate,
     }
     for member_id, application in state.applications.items():

@@ -6,9 +6,11 @@ or runtimes is a change of parameters too, so the version alone says which rules
 
 import datetime as dt
 import re
+from functools import cached_property
 
 import msgspec
 
+from ledger.hashing import content_digest
 from policies.errors import Fault
 
 MAX_TRANSACTION_BYTES = 10 * 1024 * 1024
@@ -23,7 +25,7 @@ MAX_WINDOW_SECONDS = 50 * 366 * 24 * 3600
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class NetworkParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NetworkParameters(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     """One version of the parameters.
 
     Args:
@@ -55,6 +57,11 @@ class NetworkParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     witness_quorum: int
     rule_set: str
     voting_rules: str
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:<hex>` of the parameters' bytes."""
+        return content_digest(msgspec.json.encode(self))
 
 
 def check_parameters(parameters: NetworkParameters) -> list[Fault]:

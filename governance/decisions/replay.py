@@ -11,6 +11,7 @@ import base64
 import binascii
 import datetime as dt
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -47,6 +48,9 @@ from ledger.statements import (
 )
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+
+KEPT_KEYS = 4096
+"""Keys kept ready after they were read once: a member signs many statements with one."""
 
 
 class Recomputed(msgspec.Struct, frozen=True):
@@ -134,7 +138,7 @@ class Replay:
         statement = read_statement(envelope, GENESIS, Genesis)
         body = statement.body
         for key in (body.service_key, body.administrator.public_key):
-            open_statement(envelope, data, statement, _key(key))
+            open_statement(envelope, data, statement, read_key(key))
         return folding.found(body, statement.issued_at)
 
     def _take_service(
@@ -206,7 +210,14 @@ def _governance(data: bytes) -> Envelope | None:
     return envelope if envelope.kind in (*MEMBER_KINDS, *SERVICE_KINDS) else None
 
 
-def _key(public_key: str) -> PublicKey:
+@lru_cache(maxsize=KEPT_KEYS)
+def read_key(public_key: str) -> PublicKey:
+    """Return the key in base64 of its DER, as the network's state and facts have it.
+
+    Raises:
+        ReplayDiffers: it is not base64.
+        StatementMalformed: it is no key of an accepted kind.
+    """
     try:
         return load_public_key(base64.b64decode(public_key, validate=True))
     except binascii.Error as error:
@@ -221,7 +232,7 @@ def _open(
     known = [s.keyid for s in envelope.signatures if s.keyid in state.service_keys]
     if not known or statement.network != state.network:
         raise ReplayDiffers("not signed by the service of this network")
-    open_statement(envelope, data, statement, _key(state.service_keys[known[0]]))
+    open_statement(envelope, data, statement, read_key(state.service_keys[known[0]]))
     if statement.issued_at < state.at:
         raise ReplayDiffers(f"said at {statement.issued_at}, after an entry of {state.at}")
     return statement.body, statement.issued_at
@@ -237,7 +248,7 @@ def _said(state: NetworkState, envelope: Envelope, data: bytes, body: type[Body]
     known = [s.keyid for s in envelope.signatures if s.keyid in keys]
     if not known:
         raise ReplayDiffers(f"not signed by a key of {statement.author}")
-    return open_statement(envelope, data, statement, _key(keys[known[0]]))
+    return open_statement(envelope, data, statement, read_key(keys[known[0]]))
 
 
 def _nothing_due(state: NetworkState, at: dt.datetime) -> None:

@@ -108,8 +108,9 @@ def decide(
     kept, dropped = _sift(state, proposal, ballots, at)
     tallies = _tally_all(state, proposal.actions, _voices(kept), at)
     closes_at = expiry(state, proposal)
-    status, reasons = _ended(state, proposal, kept, at)
-    carried_at = None if status else _carried_at(state, proposal, kept, at)
+    status, reasons = _ended(state, proposal, kept, tallies, at)
+    filled = not status and _filled(tallies)
+    carried_at = _carried_at(state, proposal, kept, at) if filled else None
     effective_at = None
     if carried_at is not None:
         hours = max(p.veto_hours for p in _procedures(state, proposal.actions))
@@ -125,7 +126,11 @@ def decide(
 
 
 def _ended(
-    state: NetworkState, proposal: OpenProposal, kept: Sequence[Ballot], at: dt.datetime
+    state: NetworkState,
+    proposal: OpenProposal,
+    kept: Sequence[Ballot],
+    tallies: Sequence[SeatTally],
+    at: dt.datetime,
 ) -> tuple[Status | None, tuple[str, ...]]:
     """Return what ends `proposal` whoever else approves it, if anything does."""
     if proposal.withdrawn is not None:
@@ -135,7 +140,7 @@ def _ended(
     changed = changed_bindings(state, proposal)
     if changed:
         return Status.VOID, changed
-    rejected = _rejection(state, proposal, kept, at)
+    rejected = _rejection(state, proposal, kept, tallies, at)
     return (Status.REJECTED, rejected) if rejected else (None, ())
 
 
@@ -147,6 +152,8 @@ def expiry(state: NetworkState, proposal: OpenProposal) -> dt.datetime:
 
 def changed_bindings(state: NetworkState, proposal: OpenProposal) -> tuple[str, ...]:
     """Return one sentence for each bound digest that is not what it was."""
+    if not proposal.binds:
+        return ()
     now = bindings(state)
     return tuple(
         f"{name} changed: bound {digest}, now {now.get(name, 'gone')}"
@@ -157,14 +164,9 @@ def changed_bindings(state: NetworkState, proposal: OpenProposal) -> tuple[str, 
 
 def decidable(state: NetworkState, action: Action, at: dt.datetime) -> bool:
     """Say whether `action` would be carried if every able organisation approved it."""
-    everyone = frozenset(
-        (member.id, role)
-        for member in state.members.values()
-        if member.able(at)
-        for role in member.roles
-    )
-    tallies = _tally(state, 0, action, _Voices(everyone), at)
-    return _filled(tallies)
+    able = state.able(at)
+    everyone = frozenset((member, role) for member, role in state.voices if member in able)
+    return _filled(_tally(state, 0, action, _Voices(everyone), at))
 
 
 def standing(
@@ -270,7 +272,7 @@ def _electorate(
     state: NetworkState, seat: Seat, action: Action
 ) -> tuple[frozenset[str], dict[str, str]]:
     """Return who has a vote in `seat`, and who would have one if it were not excluded."""
-    holders = frozenset(m.id for m in state.holders(state.voting_rules.roles(seat.of)))
+    holders = state.holders(state.voting_rules.roles(seat.of))
     if seat.of == CONTRACT_USERS and isinstance(action, ContractAction):
         holders = holders & state.contract_users.get(action.name, frozenset()) or holders
     excluded = {}
@@ -298,13 +300,8 @@ def _required(
         return 0, "only the contract's owner holds this seat"
     if not seat.as_far_as:
         return asked, ""
-    there = electorate
-    if seat.as_far_as == "able":
-        there = frozenset(m for m in electorate if state.members[m].able(at))
-    everyone = _Voices(
-        frozenset((m, role) for m in state.members for role in state.members[m].roles)
-    )
-    available = _beyond(state, seat, action, there, everyone)
+    there = electorate & state.able(at) if seat.as_far_as == "able" else electorate
+    available = _beyond(state, seat, action, there, _Voices(state.voices))
     if available >= asked:
         return asked, ""
     return max(0, available), f"as far as {seat.as_far_as}: {max(0, available)} of {asked}"
@@ -354,7 +351,7 @@ def _filled(tallies: Sequence[SeatTally]) -> bool:
 
 def _carried_at(
     state: NetworkState, proposal: OpenProposal, kept: Sequence[Ballot], at: dt.datetime
-) -> dt.datetime | None:
+) -> dt.datetime:
     """Return when the approval that filled the last seat came, judged on the network of `at`.
 
     More approvals never empty a seat: the number that suffices is found by halving.
@@ -366,28 +363,30 @@ def _carried_at(
         voices = _voices([*approvals[:count], *rejections])
         return _filled(_tally_all(state, proposal.actions, voices, at))
 
-    if not suffice(len(approvals)):
-        return None
     count = bisect_left(range(len(approvals) + 1), True, key=suffice)
     return approvals[max(0, count - 1)].received_at
 
 
 def _rejection(
-    state: NetworkState, proposal: OpenProposal, kept: Sequence[Ballot], at: dt.datetime
+    state: NetworkState,
+    proposal: OpenProposal,
+    kept: Sequence[Ballot],
+    tallies: Sequence[SeatTally],
+    at: dt.datetime,
 ) -> tuple[str, ...]:
     """Return why `proposal` is rejected; empty if it is not."""
     reasons = []
     rejecting = frozenset((b.member_id, b.role) for b in kept if not b.approve)
+    if not rejecting:
+        return ()
     for place, action in enumerate(proposal.actions):
         procedure = state.voting_rules.procedure(kind(action))
-        tallies = _tally(state, place, action, _voices(kept), at)
-        against = sorted({member for tally in tallies for member in tally.rejected})
+        against = sorted({m for tally in tallies if tally.action == place for m in tally.rejected})
         if procedure.reject_at and len(against) >= procedure.reject_at:
             reasons.append(f"{kind(action)}: rejected by {', '.join(against)}")
             continue
-        everyone = frozenset((m.id, r) for m in state.members.values() for r in m.roles)
-        possible = _tally(state, place, action, _Voices(everyone), at)
-        left = _tally(state, place, action, _Voices(everyone - rejecting, rejecting), at)
+        possible = _tally(state, place, action, _Voices(state.voices), at)
+        left = _tally(state, place, action, _Voices(state.voices - rejecting, rejecting), at)
         reasons += [
             f"{kind(action)}: seat {after.seat!r} cannot be filled any more,"
             f" rejected by {', '.join(after.rejected)}"

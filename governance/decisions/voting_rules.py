@@ -6,6 +6,7 @@ without a procedure, or that a single organisation could satisfy without saying 
 """
 
 import tomllib
+from functools import cached_property
 from importlib import resources
 from typing import Literal
 
@@ -16,6 +17,7 @@ from ledger.hashing import content_digest
 from policies.errors import Fault
 
 CONTRACT_USERS = "contract_users"
+_REGISTRARS = frozenset({"registrar"})
 """The registrars whose rights use the contract; every registrar for a contract without any."""
 
 Count = Literal["one", "majority", "two_thirds", "all"]
@@ -67,7 +69,7 @@ class Procedure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     alone: bool = False
 
 
-class VotingRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class VotingRules(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     """The voting rules of a network.
 
     Args:
@@ -82,7 +84,7 @@ class VotingRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actions: dict[str, str]
     freeze_hours: int
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """`sha256:<hex>` of the rules' canonical bytes: keys sorted, no white space."""
         return content_digest(msgspec.json.encode(self, order="deterministic"))
@@ -94,8 +96,13 @@ class VotingRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def roles(self, name: str) -> frozenset[str]:
         """Return the roles that a seat's `of` or a proposer's name stands for."""
         if name == CONTRACT_USERS:
-            return frozenset({"registrar"})
-        return frozenset(self.groups.get(name, (name,)))
+            return _REGISTRARS
+        known = self._groups.get(name)
+        return frozenset({name}) if known is None else known
+
+    @cached_property
+    def _groups(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(roles) for name, roles in self.groups.items()}
 
 
 def read_voting_rules(text: str, kinds: frozenset[str], roles: frozenset[str]) -> VotingRules:
