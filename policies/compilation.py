@@ -150,13 +150,15 @@ class CompiledRules:
         message = f"no rule lets {held} do {action}"
         return Refusal(self.rule_set.digest, str(action), message, ())
 
+    def rules_for(self, roles: frozenset[str], action: str) -> tuple[Rule, ...]:
+        """Return every rule that speaks of `action` to a holder of these roles, by line."""
+        rules = {rule.line: rule for role in roles for rule in self._rules.get((role, action), ())}
+        return tuple(rules[line] for line in sorted(rules))
+
     def _merge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
         answer = self._merged.get((roles, action))
         if answer is None:
-            rules = {
-                rule.line: rule for role in roles for rule in self._rules.get((role, action), ())
-            }
-            answer = _decide(self.rule_set, str(action), [rules[line] for line in sorted(rules)])
+            answer = _decide(self.rule_set, str(action), self.rules_for(roles, action))
             if len(self._merged) < MAX_MERGED:
                 self._merged[roles, str(action)] = answer
         return answer

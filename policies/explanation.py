@@ -1,11 +1,13 @@
 """Why an actor may or may not do something: the pure part of `sekisho policy explain`."""
 
+from collections.abc import Collection, Iterable
+
 import msgspec
 
 from policies.actors import Actor
 from policies.compilation import CompiledRules, Decision
 from policies.resources import SCOPES
-from policies.rules import EVERY_FIELD
+from policies.rules import EVERY_FIELD, Effect
 
 
 class ArmExplained(msgspec.Struct, frozen=True):
@@ -26,6 +28,32 @@ class RoleExplained(msgspec.Struct, frozen=True):
     rules: tuple[str, ...]
 
 
+class RowExplained(msgspec.Struct, frozen=True):
+    """How a row is shown: the arms that admit it, the fields, and the rules behind both."""
+
+    arms: tuple[str, ...]
+    clear: tuple[str, ...]
+    pseudonym: tuple[str, ...]
+    hidden: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+class ThingExplained(msgspec.Struct, frozen=True):
+    """What becomes of one thing that is named by its id.
+
+    What is hidden and what is not there have the same explanation.
+
+    Args:
+        id: as it was asked for.
+        reason: one sentence: through which arms it is shown, or why it is not.
+        rows: each way in which rows of this id are shown; empty when none is.
+    """
+
+    id: str
+    reason: str
+    rows: tuple[RowExplained, ...]
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """An answer with its reasons.
 
@@ -39,6 +67,7 @@ class Explanation(msgspec.Struct, frozen=True):
         arms: for what is allowed, the rows and the fields.
         roles: each role by itself.
         may: the roles that may do it, whoever asks.
+        thing: what becomes of the thing that was asked about, if one was.
     """
 
     member: str
@@ -50,6 +79,7 @@ class Explanation(msgspec.Struct, frozen=True):
     arms: tuple[ArmExplained, ...]
     roles: tuple[RoleExplained, ...]
     may: tuple[str, ...]
+    thing: ThingExplained | None = None
 
 
 def explain(rules: CompiledRules, actor: Actor, action: str) -> Explanation:
@@ -64,6 +94,50 @@ def explain(rules: CompiledRules, actor: Actor, action: str) -> Explanation:
     return Explanation(
         actor.member_id, str(action), rules.digest, allowed, reason, answer.rules, arms, roles, may
     )
+
+
+def explain_thing(
+    rules: CompiledRules, actor: Actor, action: str, name: str, ways: Iterable[Collection[str]]
+) -> ThingExplained:
+    """Return what becomes of the thing `name`.
+
+    Args:
+        rules: the rule set.
+        actor: who would see it.
+        action: `resource:read`.
+        name: its id.
+        ways: for each row of this id, the arms that admit it for the actor, of whatever rules.
+    """
+    answer = rules.answer(actor, action)
+    if not isinstance(answer, Decision):
+        return ThingExplained(name, f"not shown: {answer.message}", ())
+    admitted = {frozenset(way).intersection(answer.arms) for way in ways}
+    rows = tuple(
+        _row(rules, actor, answer, [arm for arm in answer.arms if arm in way])
+        for way in sorted(admitted, key=sorted)
+        if way
+    )
+    resource = action.partition(":")[0]
+    if rows:
+        through = ", ".join(dict.fromkeys(arm for row in rows for arm in row.arms))
+        return ThingExplained(name, f"{resource} {name} is shown through {through}", rows)
+    none = "; ".join(f"{arm} ({rows_of(arm)})" for arm in answer.arms)
+    reason = f"not shown: there is no {resource} {name}, or none of these admits it: {none}"
+    return ThingExplained(name, reason, ())
+
+
+def _row(rules: CompiledRules, actor: Actor, decision: Decision, arms: list[str]) -> RowExplained:
+    shown = decision.shown(arms)
+    behind = (
+        rule.reference
+        for rule in rules.rules_for(actor.roles, decision.action)
+        if set(rule.arms).intersection(arms)
+    )
+    clear, pseudonym, hidden = (
+        tuple(field for field, effect in shown.items() if effect is wanted)
+        for wanted in (Effect.CLEAR, Effect.PSEUDONYM, Effect.HIDDEN)
+    )
+    return RowExplained(tuple(arms), clear, pseudonym, hidden, tuple(behind))
 
 
 def _role(rules: CompiledRules, role: str, action: str) -> RoleExplained:

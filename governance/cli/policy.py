@@ -75,17 +75,11 @@ def check(proposed: Path, rules_file: Path | None, as_json: bool) -> None:
         raise SystemExit(UNVERIFIED)
 
 
-def _known_action(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    known = [str(action) for action in Action]
-    if value not in known:
-        near = difflib.get_close_matches(value, known, n=4, cutoff=0.3)
-        raise click.BadParameter(f"no action {value!r}; did you mean {', '.join(near) or known}?")
-    return value
-
-
 @policy.command("explain")
 @click.argument("member")
-@click.argument("action", callback=_known_action)
+@click.argument("action")
+@click.argument("resource", default="")
+@click.argument("name", metavar="[ID]", default="")
 @click.option(
     "--role",
     "roles",
@@ -99,27 +93,55 @@ def _known_action(_context: click.Context, _parameter: click.Parameter, value: s
 def explain_command(
     member: str,
     action: str,
+    resource: str,
+    name: str,
     roles: tuple[str, ...],
     rules_file: Path | None,
     folder: Path,
     as_json: bool,
 ) -> None:
-    """Say whether MEMBER may do ACTION, in which rows and fields, and by which rules.
+    """Say whether MEMBER may do ACTION to RESOURCE, in which rows and fields, by which rules.
 
-    ACTION is resource:verb, such as transfer:read; `sekisho policy matrix` has them all. The server
-    is asked for the member's roles and the rules in force, which takes an administrator or an
-    auditor; with --role, nobody is asked.
+    With an ID, also which arms admit that row and how each field is shown, or why it is hidden; no
+    content. `sekisho policy matrix` has all actions and resources; they may be written as one,
+    such as transfer:read.
+
+    The server is asked for the member's roles, the rules in force and the row, which takes an
+    administrator or an auditor, except about oneself; with --role, nobody is asked.
     """
+    asked, name = _known_action(action, resource, name)
+    if roles and name:
+        raise click.UsageError("a row is the server's to find: leave out --role or the ID")
     if roles:
-        found = explain(read_rules(rules_file), Actor(member, frozenset(roles)), action)
+        found = explain(read_rules(rules_file), Actor(member, frozenset(roles)), asked)
         answer = msgspec.to_builtins(found)
     else:
-        connection = options.connect(folder)
-        answer = connection.get("/v1/policy/explanation", member=member, action=action)
+        query = {"action": asked, "id": name or None}
+        with options.connect(folder) as connection:
+            if connection.member_id == member:
+                answer = connection.get("/v1/policy/own-explanation", **query)
+            else:
+                answer = connection.get("/v1/policy/explanation", member=member, **query)
     if as_json:
         show_json(answer)
     else:
         _show_explanation(answer)
+
+
+def _known_action(action: str, resource: str, name: str) -> tuple[str, str]:
+    """Return `resource:verb` and the id, however they were written."""
+    whole = f"{resource}:{action}"
+    if ":" in action:
+        whole = action
+        if resource != action.partition(":")[0]:
+            resource, name = "", resource or name
+    elif not resource:
+        raise click.UsageError(f"{action} what? Name the resource, such as {action} transfer")
+    known = [str(known) for known in Action]
+    if whole not in known:
+        near = difflib.get_close_matches(whole, known, n=4, cutoff=0.3)
+        raise click.BadParameter(f"no action {whole!r}; did you mean {', '.join(near) or known}?")
+    return whole, name
 
 
 @policy.command()
@@ -179,3 +201,17 @@ def _show_explanation(answer: dict[str, Any]) -> None:
                 console.print(f"  {effect}: {', '.join(arm[effect])}", markup=False)
     for rule in answer["rules"]:
         console.print(rule, markup=False)
+    thing = answer.get("thing")
+    if thing is not None:
+        console.print(f"\n{thing['reason']}", markup=False)
+        for row in thing["rows"]:
+            _show_row(row)
+
+
+def _show_row(row: dict[str, Any]) -> None:
+    console.print(f"a row that {' and '.join(row['arms'])} admits", markup=False)
+    for effect in ("clear", "pseudonym", "hidden"):
+        if row[effect]:
+            console.print(f"  {effect}: {', '.join(row[effect])}", markup=False)
+    for rule in row["rules"]:
+        console.print(f"  by {rule}", markup=False)

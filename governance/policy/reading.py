@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from governance.errors import ReceiptsWrong
+from governance.policy.explaining import noted_name
 from ledger.reads import name_hash
 from ledger.receipts import RECEIPTS_KIND, Kept, ReadReceipts, list_receipts
 from ledger.relations import statement_commitment
@@ -59,6 +60,8 @@ def find_sightings(
 ) -> list[Sighting]:
     """Return who was shown a thing, as receipts say; on one day in Japan, or ever.
 
+    Who had its visibility explained (`policy:explain`) is among them.
+
     Whoever asks compares each receipt with the log first (`check_commitment`).
 
     Args:
@@ -67,7 +70,10 @@ def find_sightings(
         name: the thing's id.
         day: the day on which it was shown.
     """
-    wanted = name_hash(resource, name)
+    wanted = {
+        resource: name_hash(resource, name),
+        "policy": name_hash("policy", noted_name(resource, name)),
+    }
     sightings = []
     for kept in receipts:
         envelope = read_envelope(kept.envelope.encode())
@@ -77,7 +83,7 @@ def find_sightings(
         sightings += [
             Sighting(r.member_id, r.action, body.until, r.rule_set, r.rules, kept.log_index)
             for r in body.reads
-            if r.action.partition(":")[0] == resource and wanted in r.names
+            if wanted.get(r.action.partition(":")[0]) in r.names
         ]
     return sightings
 

@@ -1,15 +1,21 @@
 """HTTP: the rules in force, their matrix, a review before a vote, an explanation."""
 
+import datetime as dt
+from typing import Annotated
+
 import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from sqlalchemy.engine import Engine
 
+from governance.decisions.services import DecisionServices
 from governance.policy import explaining
 from governance.policy import reading as reading_receipts
+from governance.policy.relations import Said, say_relations
 from ledger.database import reading
+from ledger.services import LedgerServices
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -147,10 +153,58 @@ def explain_member(
     actor: NamedDependency[Actor],
     database: NamedDependency[Engine],
     rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    name: Annotated[str | None, QueryParameter(name="id")] = None,
 ) -> Explanation:
-    """Return the decision for the roles that the member holds now, with the rules that made it."""
+    """Return the decision for the roles that the member holds now, with the rules that made it.
+
+    With an `id`, also which arms admit that thing and how each of its fields is shown; no content.
+    """
     with reading(database) as session:
-        return explaining.explain_member(session, rules, actor, member, action)
+        return explaining.explain_member(session, rules, actor, member, action, name, ledger.notes)
+
+
+@get(
+    "/v1/policy/own-explanation",
+    opt={"authz": Action.POLICY_READ},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Explain what you may do, and why",
+)
+def explain_own(
+    action: FromQuery[Action],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Engine],
+    rules: NamedDependency[CompiledRules],
+    name: Annotated[str | None, QueryParameter(name="id")] = None,
+) -> Explanation:
+    """Return the decision for the caller, as `/v1/policy/explanation` does for the auditor."""
+    with reading(database) as session:
+        return explaining.explain_own(session, rules, actor, action, name)
+
+
+@get(
+    "/v1/policy/relations",
+    opt={"authz": Action.POLICY_EXPLAIN},
+    sync_to_thread=True,
+    tags=["policy"],
+    summary="Say whom a thing names",
+)
+def show_relations(
+    resource: FromQuery[str],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Engine],
+    rules: NamedDependency[CompiledRules],
+    ledger: NamedDependency[LedgerServices],
+    decisions: NamedDependency[DecisionServices],
+    at: NamedDependency[dt.datetime],
+    name: Annotated[str, QueryParameter(name="id")],
+) -> Said:
+    """Return the network's signed word on it: with the log, who could see the thing, offline."""
+    with reading(database) as session:
+        return say_relations(
+            session, rules, actor, (resource, name), decisions.herald, ledger.notes, at
+        )
 
 
 @get(
@@ -180,4 +234,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     show_responsibility,
     review_rules,
     explain_member,
+    explain_own,
+    show_relations,
 )

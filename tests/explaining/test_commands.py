@@ -85,7 +85,23 @@ def test_an_explanation_without_a_server() -> None:
     assert "p, role:key_holder, transfer, read" in done.output
     done = run("explain", "fund-a", "transfer:read", "--role", "fundraiser", "--json")
     assert json.loads(done.output)["allowed"] is False
-    assert run("explain", "fund-a", "transfer:steal").exit_code == 2
+    whole = run("explain", "fund-a", "read", "transfer", "--role", "fundraiser", "--json")
+    assert whole.output == done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("transfer:steal",),
+        ("steal", "transfer"),
+        ("read",),
+        ("read", "transfers"),
+        ("read", "transfer", "TRD1", "--role", "fundraiser"),
+        ("transfer:read", "TRD1", "--role", "fundraiser"),
+    ],
+)
+def test_an_explanation_of_nothing_is_refused(arguments: tuple[str, ...]) -> None:
+    assert run("explain", "fund-a", *arguments).exit_code == 2
 
 
 def test_the_responsibility_matrix() -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from governance.decisions.actions import Suspend
 from governance.policy.routes import ROUTES
 from governance.problems import answer
+from ledger.services import LedgerServices
 from policies.actors import Actor
 from policies.engine import shipped_text
 from tests.decisions.world import World, rules
@@ -24,9 +25,13 @@ class Http:
 
     def __init__(self, world: World) -> None:
         self.actor = Actor("auditor", frozenset({"auditor"}))
+        services = LedgerServices(None, None, None, None, str)  # type: ignore[arg-type] # only notes
         provided: dict[str, Callable[[], Any]] = {
             "actor": lambda: self.actor,
+            "at": lambda: world.at,
             "database": lambda: world.engine,
+            "decisions": lambda: world.services,
+            "ledger": lambda: services,
             "rules": rules,
         }
         dependencies = {k: Provide(v, sync_to_thread=False) for k, v in provided.items()}
