@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from contracts.routes import ROUTES as CONTRACT_ROUTES
 from governance import observation
+from governance.access.peers import shared_peers
 from governance.access.routes import ROUTES as ACCESS_ROUTES
 from governance.anchors import Anchors
 from governance.assembly.anchors import network_anchors
@@ -87,6 +88,7 @@ def build_app(network: Network) -> Litestar:
     """
     check_declared(ROUTES)
     background = Background(network)
+    certificates = ClientCertificates(network.settings.trusted_proxies, shared_peers())
 
     @asynccontextmanager
     async def running(_app: Litestar) -> AsyncIterator[None]:
@@ -99,9 +101,9 @@ def build_app(network: Network) -> Litestar:
 
     return Litestar(
         route_handlers=list(ROUTES),
-        dependencies=_dependencies(network, background),
+        dependencies=_dependencies(network, background, certificates),
         exception_handlers={Exception: answer},
-        middleware=[observation.measuring],
+        middleware=[observation.measuring, certificates.guarding],
         request_max_body_size=network.settings.max_body,
         openapi_config=_openapi(network),
         lifespan=[running],
@@ -110,8 +112,9 @@ def build_app(network: Network) -> Litestar:
     )
 
 
-def _dependencies(network: Network, background: Background) -> dict[str, Provide]:
-    certificates = ClientCertificates(network.settings.trusted_proxies)
+def _dependencies(
+    network: Network, background: Background, certificates: ClientCertificates
+) -> dict[str, Provide]:
     limit = RateLimit(network.settings.rate_limit)
 
     def actor(request: Request[Any, Any, Any]) -> Actor:
@@ -138,6 +141,7 @@ def _dependencies(network: Network, background: Background) -> dict[str, Provide
     return {
         "actor": Provide(actor, sync_to_thread=True),
         "at": Provide(_now, sync_to_thread=False),
+        "certificate_demanded": _provide(certificates.demanded),
         "certificate_thumbprint": Provide(certificates.thumbprint, sync_to_thread=False),
         "rules": Provide(network.view.rules, sync_to_thread=False),
         **{name: _provide(value) for name, value in fixed.items()},

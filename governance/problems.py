@@ -15,11 +15,15 @@ from litestar.exceptions import HTTPException
 from litestar.response import Response
 
 from governance import statuses
+from governance.errors import EnrolmentTokenRefused
 from ledger.database import may_pass
 from policies.errors import Fault
 
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:sekisho:problem:"
+ENROLMENT_SCHEME = 'Basic realm="sekisho enrolment", charset="UTF-8"'
+"""How EST clients come with a one-time token (RFC 7030, 3.2.3; RFC 7617)."""
+
 MAX_FAULTS = 100
 """Faults that one document lists; it says how many more there are."""
 
@@ -103,7 +107,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     if problem.status in statuses.TRY_AGAIN:
         headers["Retry-After"] = RETRY_AFTER
     if problem.status == statuses.UNAUTHENTICATED:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, HTTPException):  # `Allow` of a 405, another scheme of a 401
         headers |= error.headers or {}
     return Response(
@@ -112,6 +116,11 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         media_type=MEDIA_TYPE,
         headers=headers,
     )
+
+
+def _challenge(error: Exception) -> str:
+    """Return the scheme by which to come again (RFC 9110, 11.6.1)."""
+    return ENROLMENT_SCHEME if isinstance(error, EnrolmentTokenRefused) else "Bearer"
 
 
 def _said(error: Exception) -> str:

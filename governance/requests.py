@@ -11,9 +11,12 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from litestar import Request
+from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
 
+from governance.access.peers import Peers
 from governance.errors import RouteUndeclared
 from policies.actors import Actor
 
@@ -48,21 +51,33 @@ def bearer_token(request: Request[Any, Any, Any]) -> str:
 
 
 class ClientCertificates:
-    """Reads the client certificate from a trusted proxy's `Client-Cert` header (RFC 9440).
+    """Knows the client's certificate: by the connection, or by a trusted proxy's word (RFC 9440).
 
     Args:
-        trusted: addresses or networks of the proxies that are believed; from anyone else the
-            header is ignored.
+        trusted: addresses or networks of the proxies whose `Client-Cert` header is believed; from
+            anyone else it is ignored.
+        peers: whose connection it is, where this server ends mutual TLS itself; headers are not
+            looked at then.
     """
 
-    def __init__(self, trusted: Iterable[str]) -> None:
+    def __init__(self, trusted: Iterable[str], peers: Peers | None = None) -> None:
         self._trusted = tuple(ip_network(proxy) for proxy in trusted)
+        self._peers = peers
+
+    @property
+    def demanded(self) -> bool:
+        """Whether mutual TLS is on: tokens are then bound to the client's certificate."""
+        return bool(self._trusted) or self._peers is not None
 
     def thumbprint(self, request: Request[Any, Any, Any]) -> bytes | None:
         """Return the SHA-256 of the certificate's DER, or None where there is none."""
-        header = request.headers.get(CLIENT_CERT)
         client = request.client
-        if header is None or client is None:
+        if client is None:
+            return None
+        if self._peers is not None:
+            return self._peers.of(int(client.port))  # the server gives it as text
+        header = request.headers.get(CLIENT_CERT)
+        if header is None:
             return None
         if not any(ip_address(client.host) in network for network in self._trusted):
             return None
@@ -71,6 +86,22 @@ class ClientCertificates:
         except ValueError as error:
             raise NotAuthorizedException from error
         return hashlib.sha256(certificate).digest()
+
+    def guarding(self, app: ASGIApp) -> ASGIApp:
+        """Middleware: where this server ends mutual TLS, nobody comes in past it."""
+        peers = self._peers
+        if peers is None:
+            return app
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            client = scope.get("client")
+            if scope["type"] == ScopeType.HTTP and (
+                client is None or not peers.knows(int(client[1]))
+            ):
+                raise NotAuthorizedException
+            await app(scope, receive, send)
+
+        return guarded
 
 
 class RateLimit:

@@ -5,12 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from granian.constants import Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.server import Server
 
+from governance.access.fronting import LOOPBACK, check_tls, fronted
 from governance.assembly.founding import create_network
 from governance.assembly.publishing import check_log
 from governance.observation import configure_logging
@@ -23,6 +25,9 @@ HEADER_BYTES = 64 << 10
 """Bytes of the largest request line and headers, and of what is read at once."""
 
 BACKLOG = 1024
+KILL_SECONDS = 50
+"""How long a worker may take to stop in good order before it is killed."""
+
 WATCH_BEAT = 1.0
 """Seconds between two looks whether the supervisor lives."""
 
@@ -35,37 +40,37 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
         say: takes lines for the person at the terminal: what was made, where it listens.
 
     Raises:
+        SettingsInvalid: client certificates are demanded without TLS, or from a proxy as well.
+        ServerUnreachable: the process that ends mutual TLS has ended.
         LogRolledBack, LogForked, LogStateInvalid: the database is not the one whose last
             checkpoint this machine signed; nothing is served.
     """
     configure_logging(settings.log_level, settings.log_format)
+    check_tls(settings)
     create_network(settings, say)
     check_log(settings)
     os.environ.update(as_environment(settings))
     say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
-    Server(
-        "governance.app:create_app",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        factory=True,
-        workers=settings.workers,
-        runtime_mode=RuntimeModes.st,
-        backlog=BACKLOG,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=HEADER_BYTES
-        ),
-        log_enabled=False,
-        respawn_failed_workers=True,
-        ssl_cert=_path(settings.tls_certificate),
-        ssl_key=_path(settings.tls_key),
-        ssl_ca=_path(settings.tls_client_ca),
-        ssl_client_verify=bool(settings.tls_client_ca),
-    ).serve()
-
-
-def _path(setting: str) -> Path | None:
-    return Path(setting) if setting else None
+    here = bool(settings.tls_certificate) and not settings.tls_client_ca
+    with fronted() if settings.tls_client_ca else nullcontext() as inner:
+        Server(
+            "governance.app:create_app",
+            address=settings.host if inner is None else LOOPBACK,
+            port=settings.port if inner is None else inner,
+            interface=Interfaces.ASGI,
+            factory=True,
+            workers=settings.workers,
+            runtime_mode=RuntimeModes.st,
+            backlog=BACKLOG,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=HEADER_BYTES
+            ),
+            log_enabled=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=KILL_SECONDS,
+            ssl_cert=Path(settings.tls_certificate) if here else None,
+            ssl_key=Path(settings.tls_key) if here else None,
+        ).serve()
 
 
 def end_with_supervisor() -> None:

@@ -16,7 +16,7 @@ from governance.errors import SettingsInvalid
 from policies.errors import Fault
 
 PREFIX = "SEKISHO_"
-NOT_SETTINGS = frozenset({"cache", "config", "home", "passphrase"})
+NOT_SETTINGS = frozenset({"cache", "config", "home", "inner_port", "passphrase", "peers"})
 """Variables that say where things are, and are no settings of a server."""
 
 
@@ -45,9 +45,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pkcs11_module: path of a PKCS#11 library for the keys of the authority; empty for files.
         pkcs11_token: label of the token there.
         pkcs11_pin_file: file that holds the token's PIN.
+        pkcs11_master: whether a key in the token seals the master key's file, and in a member's
+            folder what seals its keys: copied files are then worth nothing without the token.
         tls_certificate: PEM file of the server's certificate chain; empty for plain HTTP.
         tls_key: PEM file of its key.
-        tls_client_ca: PEM file of the authority whose client certificates are demanded.
+        tls_client_ca: PEM file of the authority whose client certificates are demanded, such as
+            the network's root; tokens are then bound to the client's certificate.
+        tls_client_optional: whether who shows no client certificate may still reach what needs no
+            token: applications, enrolment, revocation lists; tokens are for certificates alone.
         trusted_proxies: addresses whose `Client-Cert` header (RFC 9440) is believed.
         witnesses: who cosigns checkpoints: `URL|verifier key` each; how many of them must is a
             network parameter.
@@ -79,9 +84,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pkcs11_module: str = ""
     pkcs11_token: str = ""
     pkcs11_pin_file: str = ""
+    pkcs11_master: bool = False
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    tls_client_optional: bool = False
     trusted_proxies: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
     rate_limit: int = 2000

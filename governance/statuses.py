@@ -42,12 +42,12 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         policy.RulesMalformed,
     ),
     UNAUTHENTICATED: (
+        governance.EnrolmentTokenRefused,
         governance.KeyNotCertified,
         governance.Unauthenticated,
         ledger.SignInRefused,
     ),
     FORBIDDEN: (
-        governance.EnrolmentTokenRefused,
         governance.InvitationRefused,
         governance.NotEntitled,
         ledger.CreatorUnknown,

@@ -11,6 +11,7 @@ from litestar.response import Response
 
 from governance.access.grants import TOKEN_LIFETIME, TOKEN_PATH
 from governance.access.tokens import Tokens
+from governance.errors import Unauthenticated
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,8 +42,15 @@ def issue_token(
     data: URLEncodedBody[TokenRequest],
     tokens: NamedDependency[Tokens],
     certificate_thumbprint: NamedDependency[bytes | None],
+    certificate_demanded: NamedDependency[bool],
 ) -> Response[TokenResponse]:
-    """Return a token of ten minutes (RFC 6749, 4.4; RFC 7523, 2.2)."""
+    """Return a token of ten minutes (RFC 6749, 4.4; RFC 7523, 2.2).
+
+    Where mutual TLS is on, it is bound to the client's certificate (RFC 8705, 3), and nobody gets
+    one without.
+    """
+    if certificate_demanded and certificate_thumbprint is None:
+        raise Unauthenticated("a token is issued to a client certificate here: use mutual TLS")
     token = tokens.issue(data.client_assertion, certificate_thumbprint)
     return Response(
         TokenResponse(token, "Bearer", int(TOKEN_LIFETIME.total_seconds())),

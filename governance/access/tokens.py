@@ -18,11 +18,13 @@ import jwt
 from cryptography import x509
 from jwt.types import Options
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from governance.access.grants import TOKEN_LIFETIME
 from governance.access.store import add_token, spend, token_by_hash
 from governance.access.tables import AccessToken
 from governance.errors import Unauthenticated
+from governance.identity.store import certificate_by_thumbprint, valid_by_serial
 from governance.membership.store import known_key, reading_actor
 from ledger.database import reading, writing
 from ledger.keys import accept_public_key
@@ -37,6 +39,9 @@ BELIEVED_SECONDS = 0.5
 
 MAX_KNOWN = 10_000
 """Looked-up tokens that are kept; beyond that the memory starts anew."""
+
+MAX_JTI = 128
+"""Characters of an assertion's id: it is kept."""
 
 _OPTIONS: Options = {
     "require": ["iss", "sub", "aud", "exp", "iat", "jti"],
@@ -74,6 +79,9 @@ class Tokens:
         key, claims = self._claims(assertion, at)
         token = secrets.token_urlsafe(32)
         with writing(self._database) as session:
+            bound_to = certificate_thumbprint
+            if bound_to and not _may_hold(session, bound_to, claims["sub"], at):
+                raise Unauthenticated("the client certificate is not one of this member's")
             if not spend(session, "jti:" + claims["jti"], claims["sub"], "assertion", at):
                 raise Unauthenticated("the assertion was used before")
             add_token(
@@ -112,8 +120,11 @@ class Tokens:
             row = token_by_hash(session, hashed)
             if row is None or at >= row.expires_at:
                 raise Unauthenticated("the access token is not valid")
-            if row.certificate_thumbprint not in (None, certificate_thumbprint):
+            bound_to = row.certificate_thumbprint
+            if bound_to not in (None, certificate_thumbprint):
                 raise Unauthenticated("the access token is bound to another certificate")
+            if bound_to and not _may_hold(session, bound_to, row.member_id, at):
+                raise Unauthenticated("the access token is bound to a certificate that has ended")
             owner = known_key(session, row.key_id, at)
             if owner is None or owner.member_id != row.member_id:
                 raise Unauthenticated("the access token is not valid")
@@ -136,11 +147,25 @@ class Tokens:
                 audience=self._audience,
                 options=_OPTIONS,
             )
+            if not isinstance(claims["aud"], str) or not len(claims["jti"]) <= MAX_JTI:
+                raise Unauthenticated("the client assertion is not valid")  # meant for others too
         except jwt.InvalidTokenError as error:
             raise Unauthenticated("the client assertion is not valid") from error
         if not claims["iss"] == claims["sub"] == owner.member_id or not _timely(claims, at):
             raise Unauthenticated("the client assertion is not valid")
         return key_name, claims
+
+
+def _may_hold(session: Session, thumbprint: bytes, member_id: str, at: dt.datetime) -> bool:
+    """Return whether a member's token may be bound to a certificate.
+
+    One that the network has issued is the member's own, valid and not revoked; about one of another
+    authority, whom the operator trusts for TLS, the network knows nothing.
+    """
+    found = certificate_by_thumbprint(session, thumbprint)
+    if found is None:
+        return True
+    return found.member_id == member_id and valid_by_serial(session, found.serial, at) is not None
 
 
 def _timely(claims: Mapping[str, Any], at: dt.datetime) -> bool:

@@ -20,7 +20,8 @@ from governance.assembly.anchors import network_anchors
 from governance.assembly.keys import LOG, SERVICE, make_master_secret, open_keys, own_key
 from governance.assembly.services import GovernanceServices, governance_services, utc_now
 from governance.client.anchors import pin_anchors
-from governance.client.folder import MemberFile, MemberFolder, write_private
+from governance.client.files import write_private
+from governance.client.folder import MemberFile, MemberFolder
 from governance.decisions.genesis import (
     first_parameters,
     found_network,
@@ -62,8 +63,8 @@ def create_network(settings: Settings, say: Say) -> None:
         say: takes a line about each thing that was made, and where it is.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if make_master_secret(settings.master_key):
-        say(f"made the master key: {settings.master_key} (back it up apart from the data)")
+    if make_master_secret(settings):
+        say(f"wrote the master key: {settings.master_key} (back it up apart from the data)")
     keys = open_keys(settings)
     own_key(keys.files, SERVICE)
     own_key(keys.files, LOG, KeyKind.ED25519)

@@ -1,17 +1,17 @@
 """The keys of the service: where they lie, and what they are called.
 
 The authority's key may live in a PKCS#11 token. The service key (statements), the log key
-(checkpoints, Ed25519) and the keys of hosted nodes are sealed files; the master key seals them.
+(checkpoints, Ed25519) and the keys of hosted nodes are sealed files; the master key seals them, and
+may itself be sealed by a key in the token.
 """
 
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
-from governance.client.folder import write_private
 from governance.errors import KeyStoreUnusable
 from governance.identity.keystores import KeyKind, KeyStore, SealedKeyStore
 from governance.identity.sealing import SecretMasterKey
+from governance.identity.secret_files import TokenPlace, is_sealed, read_secret, write_secret
 from governance.settings import Settings
 from ledger.keys import PublicKey
 
@@ -43,7 +43,7 @@ def open_keys(settings: Settings) -> ServiceKeys:
     Raises:
         KeyStoreUnusable: no master key, a wrong one, or no token.
     """
-    secret = read_master_secret(settings.master_key)
+    secret = read_secret(settings.master_key, master_place(settings))
     files = SealedKeyStore.open(settings.keys_dir, secret)
     master = SecretMasterKey.open(settings.keys_dir / "master.json", secret)
     if not settings.pkcs11_module:
@@ -53,31 +53,41 @@ def open_keys(settings: Settings) -> ServiceKeys:
         Token,
     )
 
-    pin = Path(settings.pkcs11_pin_file).read_text(encoding="utf-8").strip()
-    token = Token(settings.pkcs11_module, settings.pkcs11_token, pin)
+    place = _place(settings)
+    token = Token(place.library, place.label, place.pin())
     return ServiceKeys(Pkcs11KeyStore(token), files, master, secret)
 
 
-def read_master_secret(path: Path) -> bytes:
-    """Return the secret in the master key's file.
+def master_place(settings: Settings) -> TokenPlace | None:
+    """Return the token whose key seals the master key's file; None if it stands there as it is.
 
     Raises:
-        KeyStoreUnusable: it cannot be read.
+        KeyStoreUnusable: it is to be sealed by a token, and none is named.
     """
-    try:
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise KeyStoreUnusable(
-            f"the master key cannot be read: {error}; without it no sealed key opens"
-        ) from error
+    if not settings.pkcs11_master:
+        return None
+    if not settings.pkcs11_module:
+        raise KeyStoreUnusable("pkcs11_master needs a token: set pkcs11_module")
+    return _place(settings)
 
 
-def make_master_secret(path: Path) -> bool:
-    """Write a new random master key, unless there is one; return whether one was made."""
+def _place(settings: Settings) -> TokenPlace:
+    return TokenPlace(settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin_file)
+
+
+def make_master_secret(settings: Settings) -> bool:
+    """Write a new random master key, unless there is one; return whether anything was written.
+
+    One that stands there as it is gets sealed where a token is to seal it from now on.
+    """
+    path, place = settings.master_key, master_place(settings)
     if path.exists():
-        return False
+        if place is None or is_sealed(path):
+            return False
+        write_secret(path, read_secret(path, None), place)
+        return True
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(path, secrets.token_hex(MASTER_BYTES).encode())
+    write_secret(path, secrets.token_hex(MASTER_BYTES).encode(), place)
     return True
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from litestar import Litestar
 
-from governance.client.folder import write_private
+from governance.client.files import write_private
 from governance.errors import FolderInvalid, SettingsInvalid
 from governance.upgrading import upgrade_database
 from ledger.database import connect

@@ -73,7 +73,7 @@ def keys(
 def pin(folder: Path) -> None:
     """Pin the network's anchors, and show their fingerprint."""
     made = MemberFolder(folder)
-    anchors = fetch_anchors(Connection(made.member.server))
+    anchors = fetch_anchors(Connection(made.member.server, pinned=made))
     pin_anchors(folder, anchors)
     console.print(f"pinned {anchors.network}: [bold]{anchors.fingerprint}[/bold]")
 

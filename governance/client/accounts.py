@@ -1,12 +1,12 @@
 """A custodian's account keys: one for each investor, in one sealed file of its folder.
 
 The file holds P-256 scalars by investor id, sealed with AES-256-GCM under a key derived by scrypt
-from the passphrase in SEKISHO_PASSPHRASE; without one, from a random secret beside it that only
-this user may read, which is good enough for an evaluation and for nothing else.
+from what seals the folder (`governance.client.seal`): a passphrase or a token; without either, from
+a random secret beside it that only this user may read, which is good enough for an evaluation and
+for nothing else.
 """
 
 import base64
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from governance.client.folder import PASSPHRASE, write_private
+from governance.client.files import write_private
+from governance.client.seal import folder_secret
 from governance.errors import FolderInvalid
 from governance.identity.sealing import SecretMasterKey
 from ledger.keys import SoftwareSigner, public_bytes
@@ -85,9 +86,9 @@ class AccountKeys:
 
 
 def _secret(folder: Path) -> bytes:
-    passphrase = os.environ.get(PASSPHRASE)
-    if passphrase:
-        return passphrase.encode()
+    secret = folder_secret(folder)
+    if secret:
+        return secret
     file = folder / SECRET_FILE
     if not file.exists():
         write_private(file, secrets.token_hex(32).encode())

@@ -6,12 +6,11 @@ import msgspec
 
 from governance.anchors import Anchors
 from governance.client.connection import Connection
-from governance.client.folder import write_private
+from governance.client.files import write_private
+from governance.client.transport import ROOT_FILE
 from governance.errors import AnchorsInvalid
 
 ANCHORS_FILE = "anchors.json"
-ROOT_FILE = "root.crt"
-"""The root certificate among the anchors, for tools that want it in a file of its own."""
 
 
 def fetch_anchors(connection: Connection) -> Anchors:

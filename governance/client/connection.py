@@ -2,9 +2,7 @@
 
 import datetime as dt
 import secrets
-import ssl
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -13,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE, TOKEN_LIFETIME, TOKEN_PATH
+from governance.client import transport
 from governance.client.folder import MemberFolder
 from governance.errors import GovernanceError, ServerUnreachable
 from ledger.headers import LOG_INDEX_HEADER
@@ -45,18 +44,33 @@ class Refused(GovernanceError):
 class Connection:
     """Speaks to one server for one member; without a folder, as a stranger.
 
+    Args:
+        server: its URL.
+        folder: of the member that speaks.
+        pinned: of who speaks as a stranger for want of a good certificate: its pins are believed.
+
     Raises:
         ServerUnreachable: from every method, when the server does not answer.
         Refused: from every method, with the server's problem document.
     """
 
-    def __init__(self, server: str, folder: MemberFolder | None = None) -> None:
+    def __init__(
+        self, server: str, folder: MemberFolder | None = None, pinned: MemberFolder | None = None
+    ) -> None:
         self.folder = folder
-        self._http = httpx.Client(base_url=server, timeout=TIMEOUT, verify=_trusted())
+        self._place = folder or pinned
+        self._server = server
         self._seen = -1
+        self._open()
+        self._key: PrivateKey | None = folder.node_key if folder else None
+
+    def _open(self) -> None:
+        """Open with the certificate that the folder holds now, and without a token."""
+        self._shown = transport.stamp(self._server, self._place)
+        believed = transport.trust(self._server, self._place)
+        self._http = httpx.Client(base_url=self._server, timeout=TIMEOUT, verify=believed)
         self._token = ""
         self._token_ends = _LONG_AGO
-        self._key: PrivateKey | None = folder.node_key if folder else None
 
     @classmethod
     def of(cls, folder: MemberFolder) -> "Connection":
@@ -141,6 +155,9 @@ class Connection:
         return answer
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if transport.stamp(self._server, self._place) != self._shown:  # it was renewed
+            self._http.close()
+            self._open()
         if self._seen >= 0 and method == "GET":
             options.setdefault("headers", {})[LOG_INDEX_HEADER] = str(self._seen)
         if self.folder is None or self.folder.certificate is None:
@@ -202,12 +219,6 @@ def newest_index(answer: Any) -> int:
             return max(map(newest_index, receipts), default=-1)
         case _:
             return -1
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Return the authorities that this machine trusts; reading them takes 20 ms, so once."""
-    return httpx.create_ssl_context()
 
 
 def new_statement(folder: MemberFolder, body: msgspec.Struct) -> Statement[Any]:

@@ -2,7 +2,7 @@
 
 ```
 member.json    member id, network, server, organisation, node's host name
-node.key       PKCS#8 PEM, sealed with the passphrase in SEKISHO_PASSPHRASE if there is one
+node.key       PKCS#8 PEM, sealed by a passphrase or a token if there is one (`seal`)
 node.csr       the request that goes with an application
 node.crt       the certificate chain, once the membership is accepted
 anchors.json   what is pinned of the network; root.crt is the root certificate among it
@@ -12,7 +12,6 @@ accounts.*     account keys of this member's customers, sealed as one file
 Keys may as well come from `openssl`: put `node.key` and `node.csr` in the folder.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -21,11 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from governance.client.files import write_private
+from governance.client.seal import PASSPHRASE, folder_secret
 from governance.errors import FolderInvalid
 from ledger.keys import PrivateKey, SoftwareSigner, accept_public_key, key_id
-
-PASSPHRASE = "SEKISHO_PASSPHRASE"  # noqa: S105 - the variable's name
-PRIVATE_MODE = 0o600
 
 
 class MemberFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,11 +96,9 @@ class MemberFolder:
         Raises:
             FolderInvalid: it cannot be read, or is of a kind that is not accepted.
         """
-        passphrase = os.environ.get(PASSPHRASE)
+        secret = folder_secret(self.path)
         try:
-            key = serialization.load_pem_private_key(
-                (self.path / "node.key").read_bytes(), passphrase.encode() if passphrase else None
-            )
+            key = serialization.load_pem_private_key((self.path / "node.key").read_bytes(), secret)
         except (OSError, ValueError, TypeError) as error:
             raise FolderInvalid(
                 f"{self.path / 'node.key'} cannot be read: {error};"
@@ -133,18 +129,15 @@ class MemberFolder:
 
     def replace_key(self, key: ec.EllipticCurvePrivateKey) -> None:
         """Make `key` the node key and write a request for it."""
-        write_private(self.path / "node.key", private_pem(key))
+        write_private(self.path / "node.key", private_pem(key, folder_secret(self.path)))
         request = build_request(key, self.member)
         (self.path / "node.csr").write_bytes(request.public_bytes(serialization.Encoding.PEM))
 
 
-def private_pem(key: PrivateKey) -> bytes:
-    """Return `key` as PKCS#8 PEM, sealed if there is a passphrase."""
-    passphrase = os.environ.get(PASSPHRASE)
+def private_pem(key: PrivateKey, secret: bytes | None = None) -> bytes:
+    """Return `key` as PKCS#8 PEM, sealed by `secret` if there is one."""
     protection: serialization.KeySerializationEncryption = (
-        serialization.BestAvailableEncryption(passphrase.encode())
-        if passphrase
-        else serialization.NoEncryption()
+        serialization.BestAvailableEncryption(secret) if secret else serialization.NoEncryption()
     )
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
@@ -166,14 +159,3 @@ def build_request(
         names = x509.SubjectAlternativeName([x509.DNSName(member.host)])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(key, hashes.SHA256())
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write `data` so that only this user may read it, wholly or not at all."""
-    part = path.with_suffix(path.suffix + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    part.replace(path)

@@ -120,4 +120,4 @@ def _chain(folder: MemberFolder, certificate: x509.Certificate) -> str:
 
 def folder_connection(folder: MemberFolder) -> Connection:
     """Return a connection to the folder's server that carries no token: there is none yet."""
-    return Connection(folder.member.server)
+    return Connection(folder.member.server, pinned=folder)

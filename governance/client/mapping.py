@@ -10,7 +10,7 @@ from cryptography import x509
 
 from governance.client.anchors import read_anchors
 from governance.client.connection import Connection
-from governance.client.folder import write_private
+from governance.client.files import write_private
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.statements import PARAMETERS
 from governance.errors import NetworkMapUntrusted

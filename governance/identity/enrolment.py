@@ -20,6 +20,7 @@ from governance.errors import (
     EnrolmentTokenRefused,
     IssuanceRefused,
     NodeUnknown,
+    Unauthenticated,
 )
 from governance.identity import store
 from governance.identity.authority import Authority
@@ -142,14 +143,14 @@ def enrol_again(
         at: now.
 
     Raises:
-        IssuanceRefused: no valid certificate, or subject and names differ from it (RFC 7030,
-            4.2.2).
+        Unauthenticated: no certificate, or none that is valid here now.
+        IssuanceRefused: subject or names differ from the current ones (RFC 7030, 4.2.2).
         Denied: the member is not active.
         CertificateRequestRefused: with every fault.
     """
     current = store.certificate_by_thumbprint(session, thumbprint) if thumbprint else None
     if current is None or store.valid_by_serial(session, current.serial, at) is None:
-        raise IssuanceRefused("re-enrolment takes a certificate that is valid now")
+        raise Unauthenticated("re-enrolment takes a certificate that is valid now")
     standing = memberships.member_standing(session, current.member_id)
     rules.decide(memberships.member_actor(session, current.member_id), Action.CERTIFICATE_RENEW)
     if standing is not Standing.ACTIVE:

@@ -10,7 +10,6 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.exceptions import NotAuthorizedException
 from litestar.params import FromPath, RawBody
 from sqlalchemy.engine import Engine
 
@@ -40,7 +39,6 @@ PKCS10 = "application/pkcs10"
 PKIX_CERT = "application/pkix-cert"
 PKIX_CRL = "application/pkix-crl"
 EST = "/.well-known/est"
-_ENROLMENT_USER = 'Basic realm="sekisho enrolment", charset="UTF-8"'
 
 
 @get(
@@ -92,7 +90,7 @@ def enrol_node(
     """Return the certificate; the user is `<member>/<node>`, the password the token."""
     credentials = basic_credentials(request.headers.get("authorization"))
     if credentials is None:
-        raise NotAuthorizedException(headers={"WWW-Authenticate": _ENROLMENT_USER})
+        raise EnrolmentTokenRefused("enrolment takes a one-time token as the Basic password")
     authority = membership.authority
     with writing(database) as session:
         issuance = enrolment.enrol(session, authority, rules, credentials, body, at)

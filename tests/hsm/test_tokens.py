@@ -4,22 +4,25 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pkcs11
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pkcs11 import Attribute
 
+from governance.assembly.keys import make_master_secret, open_keys
 from governance.errors import KeyExists, KeyStoreUnusable, KeyUnknown
 from governance.identity import lint, profile, publication, store
 from governance.identity.announcements import Herald
 from governance.identity.keystores import KeyKind, SealedKeyStore, open_token_store
 from governance.identity.tokens import Pkcs11KeyStore, Pkcs11MasterKey, Token
 from governance.membership import changes
+from governance.settings import Settings
 from ledger.database import reading, writing
 from ledger.keys import verify_signature
 from tests.hsm import softhsm
-from tests.hsm.conftest import AUTHORITY, SPARE
+from tests.hsm.conftest import AUTHORITY, LABEL, SPARE
 from tests.membership.consortium import Consortium, new_database
 
 pytestmark = pytest.mark.hsm
@@ -134,3 +137,29 @@ def test_an_rsa_authority_signs_certificates(hsm: Pkcs11KeyStore) -> None:
     lint.lint_before_signing(builder, public)
     root = builder.sign(key, profile.signing_hash(key))
     root.verify_directly_issued_by(root)
+
+
+def test_a_master_key_that_stood_there_as_it_was_is_sealed_by_the_token(
+    token: Token, tmp_path: Path
+) -> None:
+    """The keys that it sealed before still open; without the token it opens nothing."""
+    pin = tmp_path / "pin"
+    pin.write_text(softhsm.PIN)
+    plain = Settings(data_dir=tmp_path)
+    make_master_secret(plain)
+    public = open_keys(plain).files.generate("account/INV0001")
+    sealed = msgspec.structs.replace(
+        plain,
+        pkcs11_module=softhsm.library() or "",
+        pkcs11_token=LABEL,
+        pkcs11_pin_file=str(pin),
+        pkcs11_master=True,
+    )
+    with pytest.raises(KeyStoreUnusable, match="not sealed by the token"):
+        open_keys(sealed)
+    assert make_master_secret(sealed)
+    assert not make_master_secret(sealed)
+    signer = open_keys(sealed).files.signer("account/INV0001")
+    verify_signature(public, signer.sign(b"m"), b"m")
+    with pytest.raises(KeyStoreUnusable, match="set pkcs11_master"):
+        open_keys(plain)

@@ -11,7 +11,12 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from pyasn1.codec.der.decoder import decode
 from pyasn1_alt_modules import rfc7030
 
-from governance.errors import CertificateRequestRefused, EnrolmentTokenRefused, IssuanceRefused
+from governance.errors import (
+    CertificateRequestRefused,
+    EnrolmentTokenRefused,
+    IssuanceRefused,
+    Unauthenticated,
+)
 from governance.identity import enrolment, store
 from governance.identity.authority import issue
 from governance.membership import changes
@@ -170,17 +175,17 @@ class TestReenrolment:
         old = current(consortium)
         request = renewal(old, trust)
         consortium.at += dt.timedelta(days=30)
-        with pytest.raises(IssuanceRefused, match="valid now"):
+        with pytest.raises(Unauthenticated, match="valid now"):
             again(consortium, old, request)
         consortium.at -= dt.timedelta(days=20)
         with writing(consortium.engine) as session:
             herald = consortium.authority.herald
             changes.revoke(session, herald, "trust-a", "fraud", consortium.at)
-        with pytest.raises(IssuanceRefused, match="valid now"):
+        with pytest.raises(Unauthenticated, match="valid now"):
             again(consortium, old, request)
 
     def test_no_certificate_no_renewal(self, consortium: Consortium) -> None:
-        with pytest.raises(IssuanceRefused), writing(consortium.engine) as session:
+        with pytest.raises(Unauthenticated), writing(consortium.engine) as session:
             enrolment.enrol_again(session, consortium.authority, RULES, None, b"", consortium.at)
 
 

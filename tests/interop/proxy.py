@@ -4,6 +4,7 @@ import asyncio
 import base64
 import ssl
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,10 +64,14 @@ class Proxy:
         there, back = await asyncio.open_connection(
             "127.0.0.1", self._server, local_addr=(self._address, 0)
         )
-        back.write(head + body)
-        await back.drain()
-        while part := await there.read(65536):
-            writer.write(part)
-        await writer.drain()
-        writer.close()
-        back.close()
+        try:
+            back.write(head + body)
+            await back.drain()
+            while part := await there.read(65536):
+                writer.write(part)
+            await writer.drain()
+        finally:
+            for stream in (back, writer):
+                stream.close()
+                with suppress(OSError, ssl.SSLError):
+                    await stream.wait_closed()

@@ -13,6 +13,9 @@ from typing import Any
 
 import jwt
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
 from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.testing import TestClient
@@ -57,6 +60,7 @@ def serving(consortium: Consortium) -> Iterator[TestClient[Litestar]]:
         dependencies={
             "actor": Provide(actor, sync_to_thread=True),
             "at": Provide(at, sync_to_thread=False),
+            "certificate_demanded": _provide(False),
             "certificate_thumbprint": Provide(thumbprint, sync_to_thread=False),
             **{name: _provide(value) for name, value in fixed.items()},
         },
@@ -88,23 +92,38 @@ class Partner:
 
     def token(self) -> Any:
         """Ask for an access token; return the answer."""
-        moment = int(self.consortium.at.timestamp())
-        claims = {
-            "iss": self.member_id,
-            "sub": self.member_id,
-            "aud": NETWORK,
-            "iat": moment,
-            "exp": moment + 60,
-            "jti": secrets.token_hex(16),
-        }
-        header = {"kid": key_id(self.key.public_key())}
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": jwt.encode(claims, self.key, "ES256", header),
+            "client_assertion": client_assertion(self.key, self.member_id, self.consortium.at),
         }
         return self.client.post("/oauth/token", data=form)
 
     def get(self, path: str, token: str | None = None) -> Any:
         bearer = token or self.token().json().get("access_token", "none")
         return self.client.get(path, headers={"Authorization": f"Bearer {bearer}"})
+
+
+def client_assertion(key: PrivateKey, member_id: str, at: dt.datetime, **changed: Any) -> str:
+    """Return a JWT with which a member gets a token (RFC 7523), in order unless changed."""
+    moment = int(at.timestamp())
+    claims = {
+        "iss": member_id,
+        "sub": member_id,
+        "aud": NETWORK,
+        "iat": moment,
+        "exp": moment + 60,
+        "jti": secrets.token_hex(16),
+    }
+    kept = {name: value for name, value in (claims | changed).items() if value is not None}
+    return jwt.encode(kept, key, "ES256", {"kid": key_id(key.public_key())})
+
+
+def ocsp_question(subject: bytes, issuer: bytes) -> bytes:
+    """Return a DER OCSP request about one certificate."""
+    question = ocsp.OCSPRequestBuilder().add_certificate(
+        x509.load_der_x509_certificate(subject),
+        x509.load_der_x509_certificate(issuer),
+        hashes.SHA256(),
+    )
+    return question.build().public_bytes(serialization.Encoding.DER)
