@@ -59,12 +59,13 @@ def read_archive(data: bytes) -> dict[str, bytes]:
             a folder, a duplicate or outside of the package, or bytes that are not canonical;
             with every fault.
     """
+    faults: list[Fault] = []
     if len(data) > MAX_ARCHIVE:
-        _refuse(Fault("archive", f"has {len(data)} bytes; at most {MAX_ARCHIVE} are accepted"))
+        faults += [Fault("archive", f"has {len(data)} bytes; at most {MAX_ARCHIVE} are accepted")]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            if faults := _entry_faults(entries):
+            if faults := [*faults, *_entry_faults(entries)]:
                 _refuse(*faults)
             files = {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, OSError) as error:

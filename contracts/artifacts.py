@@ -1,10 +1,12 @@
 """Runtimes as the network distributes them: which are registered, and their bytes.
 
-A runtime that this version of the product builds is in every machine's cache. Another one is
-uploaded once; it lies in the database, from where each machine takes it when it needs it, and
-each member fetches it over HTTP. Whoever takes one computes its id from the bytes.
+Building a runtime twice does not give the same bytes, so the artifact of each one lies in the
+database: of the first since the network was founded, of others since they were uploaded. Each
+machine takes it from there when it needs it, and each member fetches it over HTTP. Whoever takes
+one computes its id from the bytes.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Collection
 from pathlib import Path
@@ -13,7 +15,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from contracts import store
-from contracts.errors import ArtifactRefused, RuntimeUnknown
+from contracts.errors import ArtifactRefused, RuntimeInvalid, RuntimeUnknown
 from contracts.sandbox import runtime as runtimes
 from contracts.sandbox.runtime import Runtime
 from contracts.services import ContractServices
@@ -121,8 +123,32 @@ def keep_artifact(
     return _view(found.id, found)
 
 
+def keep_registered(
+    session: Session, registered: Collection[str], member: str, at: dt.datetime
+) -> None:
+    """Put artifacts into the database that only this machine's cache has.
+
+    Args:
+        session: in the single-writer transaction.
+        registered: ids of the runtimes that the network accepts.
+        member: the platform administrator.
+        at: the time, UTC.
+    """
+    for identity in registered:
+        if store.has_artifact(session, identity):
+            continue
+        with contextlib.suppress(RuntimeInvalid, RuntimeUnknown):
+            found = runtimes.find(identity)
+            if found is not None:
+                artifact = found.artifact.read_bytes()
+                session.add(RuntimeRow(id=identity, artifact=artifact, added_by=member, at=at))
+    session.flush()
+
+
 def find_runtime(session: Session, identity: str, cache: Path | None = None) -> Runtime | None:
     """Return a runtime from this machine's cache, or from the database, its digest checked.
+
+    What was changed in the cache is replaced by what the database has.
 
     Args:
         session: in any transaction.
@@ -133,7 +159,12 @@ def find_runtime(session: Session, identity: str, cache: Path | None = None) -> 
         RuntimeInvalid: what is kept does not make that runtime.
         RuntimeUnknown: `identity` is not the id of a runtime.
     """
-    found = runtimes.find(identity, cache)
+    try:
+        found = runtimes.find(identity, cache)
+    except RuntimeInvalid:
+        if not store.has_artifact(session, identity):
+            raise
+        found = None
     if found is not None:
         return found
     artifact = store.find_artifact(session, identity)

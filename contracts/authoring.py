@@ -24,7 +24,6 @@ from contracts.packages import Package, make_package
 from contracts.packages import form as form_of
 from contracts.sandbox import runtime as runtimes
 from contracts.sandbox.runtime import Runtime
-from contracts.submission import ContractPackage
 from policies.errors import Fault
 
 TEMPLATE = Path(__file__).parent / "shipped" / "beneficial_right"
@@ -102,13 +101,6 @@ class DifferenceReport(msgspec.Struct, frozen=True):
         yield ""
         yield "Source:"
         yield from (f"  {line}" for line in self.source or ("the same",))
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """A submission, ready to be signed: the statement's body and the archive."""
-
-    body: ContractPackage
-    archive: bytes
 
 
 def new(name: str, directory: Path, owner: str = "my-company") -> list[Path]:
@@ -226,20 +218,13 @@ def diff(
     )
 
 
-def prepare(directory: Path, runtime: str) -> Prepared:
-    """Return what is signed and sent to submit a package folder.
-
-    Args:
-        directory: the package folder.
-        runtime: id of the network's runtime.
+def read_package(directory: Path) -> Package:
+    """Return the package in a folder.
 
     Raises:
-        PackageInvalid: the package has faults.
+        PackageInvalid: it has faults; every one is named.
     """
-    package = make_package(read_folder(directory))
-    manifest = package.manifest
-    body = ContractPackage(manifest.name, manifest.version, package.digest, runtime)
-    return Prepared(body, package.archive())
+    return make_package(read_folder(directory))
 
 
 class _Bench:
@@ -288,7 +273,9 @@ def installed_runtime(identity: str) -> Runtime:
     """
     found = runtimes.find(identity)
     if found is None:
-        raise RuntimeUnknown(f"runtime {identity} is not on this machine; fetch it first")
+        raise RuntimeUnknown(
+            f"runtime {identity} is not on this machine; `sekisho contract fetch-runtime` gets it"
+        )
     return found
 
 

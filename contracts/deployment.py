@@ -12,13 +12,7 @@ from sqlalchemy.orm import Session
 
 from contracts import lifecycle, store
 from contracts.errors import BindingChanged, LiveStates, TransitionRefused, VersionConflict
-from contracts.in_force import (
-    active_version,
-    check_may_judge,
-    life_at,
-    source,
-    version_in_force,
-)
+from contracts.in_force import active_version, life_at, source
 from contracts.lifecycle import Life, State, Step
 from contracts.submission import (
     PACKAGE_KIND,
@@ -43,7 +37,6 @@ __all__ = [
     "approve",
     "binding",
     "bring_into_force",
-    "check_may_judge",
     "confirm_freeze",
     "deprecate",
     "end_freeze",
@@ -57,7 +50,6 @@ __all__ = [
     "source",
     "submit",
     "thaw",
-    "version_in_force",
     "withdraw",
 ]
 

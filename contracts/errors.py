@@ -48,10 +48,6 @@ class BindingChanged(ContractError):
     """What an approval was bound to is no longer what stands."""
 
 
-class ContractFrozen(ContractError):
-    """The contract version is frozen: it judges nothing until the freeze ends."""
-
-
 class EvidenceInvalid(ContractError):
     """An attestation is malformed, not signed by the key given, or about another package."""
 

@@ -5,6 +5,7 @@ form, or whose contract does not load, goes no further. Otherwise every gate run
 author sees everything at once.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
@@ -21,7 +22,9 @@ from contracts.gates import (
     replay,
     types,
 )
-from contracts.gates.subjects import GateResult, Subject
+from contracts.gates.subjects import GasMeter, GasSpent, GateResult, NodeUnavailable, Subject
+from contracts.sandbox.verdicts import showable
+from policies.errors import Fault
 
 Gate = Callable[[Subject], GateResult]
 
@@ -68,9 +71,27 @@ def run_gates(
         if known is not None and name in known:
             result = _found(known[name])
         else:
-            result = GATES[name](subject)
+            result = run_gate(name, subject)
         stopped = name in STOP_AFTER and not result.passed
         yield result
+
+
+def run_gate(name: str, subject: Subject) -> GateResult:
+    """Run one gate, within its gas; a package that a gate cannot digest does not pass it.
+
+    Raises:
+        NodeUnavailable: this machine could not judge; run again.
+    """
+    metered = dataclasses.replace(subject, meter=GasMeter(subject.requirements.gas_at_most))
+    try:
+        return GATES[name](metered)
+    except (NodeUnavailable, OSError):
+        raise
+    except GasSpent as spent:
+        return GateResult(name, False, str(spent), (Fault("package", str(spent)),))
+    except Exception as error:  # noqa: BLE001 - a stranger's package may bring up anything
+        said = f"the gate cannot judge this package: {type(error).__name__}: {error}"
+        return GateResult(name, False, "cannot be judged", (Fault("package", showable(said)),))
 
 
 def passed(subject: Subject, results: list[GateResult]) -> bool:

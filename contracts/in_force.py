@@ -5,11 +5,22 @@ import datetime as dt
 from sqlalchemy.orm import Session
 
 from contracts import lifecycle, store
-from contracts.errors import ContractFrozen, VersionNotFound
-from contracts.lifecycle import CAN_JUDGE, Life, State
+from contracts.errors import VersionNotFound
+from contracts.lifecycle import IN_USE, Life, State
+from contracts.packages import open_package
+from contracts.sandbox.pool import Sandboxed
+from contracts.sandbox.pools import Approved
 from contracts.tables import VersionRow
 from ledger.log.store import log_size
+from ledger.standing import Standing
 from ledger.verification import ContractVersion
+
+_STANDINGS = {
+    State.ACTIVE: Standing.IN_FORCE,
+    State.DEPRECATED: Standing.DEPRECATED,
+    State.FROZEN: Standing.FROZEN,
+    State.RETIRED: Standing.RETIRED,
+}
 
 
 def active_version(session: Session, name: str, at_index: int) -> ContractVersion | None:
@@ -28,47 +39,34 @@ def active_version(session: Session, name: str, at_index: int) -> ContractVersio
     return found
 
 
-def version_in_force(session: Session, name: str, at: dt.datetime) -> ContractVersion:
-    """Return the version that judges new transactions now.
+def standing(session: Session, contract: ContractVersion, at: dt.datetime) -> Standing:
+    """Return what this very version may judge now."""
+    row = store.find_version(session, contract.name, contract.version)
+    if row is None or row.digest != contract.digest:
+        return Standing.UNKNOWN
+    state = life_at(row, at).state
+    if state is State.SCHEDULED and (row.scheduled_index or 0) <= log_size(session):
+        return Standing.IN_FORCE
+    return _STANDINGS.get(state, Standing.NOT_YET)
+
+
+def approved(session: Session, contract: ContractVersion) -> Approved:
+    """Return what judges under a version: the runtime that it was approved with, and its source.
 
     Raises:
-        VersionNotFound: none was ever activated, or the last one was deprecated or retired.
-        ContractFrozen: it is frozen.
-    """
-    found = active_version(session, name, log_size(session))
-    if found is None:
-        raise VersionNotFound(f"no version of {name} is active")
-    if life_at(store.version_row(session, name, found.version), at).state is State.DEPRECATED:
-        found = _activated_since(session, found)
-    life = life_at(store.version_row(session, name, found.version), at)
-    if life.state is State.FROZEN:
-        raise ContractFrozen(f"{name} {found.version} is frozen until {life.frozen_until}")
-    if life.state not in (State.ACTIVE, State.SCHEDULED):
-        raise VersionNotFound(f"{name} {found.version} is {life.state}; no version is active")
-    return found
-
-
-def _activated_since(session: Session, found: ContractVersion) -> ContractVersion:
-    """Return the version activated last: two that come at one log index get successive ones."""
-    last = store.last_activation(session, found.name)
-    return found if last is None else ContractVersion(last.name, last.version, last.digest)
-
-
-def check_may_judge(session: Session, contract: ContractVersion, at: dt.datetime) -> None:
-    """Return if this very version may judge transactions of tokens that name it.
-
-    Raises:
-        VersionNotFound: not registered with this digest, or not active or deprecated.
-        ContractFrozen: it is frozen.
+        VersionNotFound: no such version is registered, or not with this digest.
     """
     row = store.version_row(session, contract.name, contract.version)
-    life = life_at(row, at)
     if row.digest != contract.digest:
         raise VersionNotFound(f"{row.name} {row.version} has digest {row.digest}")
-    if life.state is State.FROZEN:
-        raise ContractFrozen(f"{row.name} {row.version} is frozen until {life.frozen_until}")
-    if life.state not in CAN_JUDGE:
-        raise VersionNotFound(f"{row.name} {row.version} is {life.state} and judges nothing")
+    package = store.package_row(session, row.digest)
+    gas = open_package(package.archive).manifest.gas_limit
+    return Approved(row.runtime, Sandboxed(package.source, gas))
+
+
+def runtimes_in_use(session: Session) -> list[str]:
+    """Return the runtimes of versions that judge, or will when they are activated or thawed."""
+    return store.runtimes_of(session, IN_USE)
 
 
 def source(session: Session, digest: str) -> str:

@@ -79,8 +79,8 @@ FREEZABLE = frozenset({State.APPROVED, State.SCHEDULED, State.ACTIVE, State.DEPR
 MAX_FREEZE = dt.timedelta(hours=72)
 """The longest freeze without a vote (design: governance)."""
 
-CAN_JUDGE = frozenset({State.ACTIVE, State.DEPRECATED})
-"""In which states a version judges transactions of the tokens that name it."""
+IN_USE = frozenset({State.APPROVED, State.SCHEDULED, State.ACTIVE, State.DEPRECATED, State.FROZEN})
+"""In which states a version judges transactions, or may soon."""
 
 
 def current(life: Life, at: dt.datetime) -> Life:

@@ -101,11 +101,30 @@ def read_manifest(text: str) -> tuple[Manifest | None, list[Fault]]:
             if field.required:
                 faults.append(Fault(MANIFEST, f"`{field.name}` is missing"))
             continue
+        value = document[field.name]
         try:
-            values[field.name] = msgspec.convert(document[field.name], field.type)
+            values[field.name] = msgspec.convert(value, field.type)
         except msgspec.ValidationError as error:
-            faults.append(Fault(MANIFEST, f"`{field.name}`: {error}", _line_of(text, field.name)))
+            faults += _field_faults(text, field.name, value, field.type, error)
     return (None, faults) if faults else (Manifest(**values), [])
+
+
+def _field_faults(text: str, name: str, value: object, kind: Any, error: Exception) -> list[Fault]:
+    """Return every fault of one key; of a table, that of each entry by itself."""
+    entries = value if isinstance(value, dict) else {}
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    else:
+        types = dict.fromkeys(entries, Effect) if name == "commands" else {}
+    faults = []
+    for key, entry in entries.items():
+        try:
+            msgspec.convert(entry, types[key])
+        except KeyError:
+            faults.append(Fault(MANIFEST, f"`{name}.{key}` is no key", _line_of(text, key)))
+        except msgspec.ValidationError as wrong:
+            faults.append(Fault(MANIFEST, f"`{name}.{key}`: {wrong}", _line_of(text, key)))
+    return faults or [Fault(MANIFEST, f"`{name}`: {error}", _line_of(text, name))]
 
 
 def _unknown_keys(text: str, document: Mapping[str, object]) -> list[Fault]:

@@ -17,6 +17,7 @@ import msgspec
 from contracts.archives import package_digest, read_archive, write_archive
 from contracts.errors import PackageInvalid
 from contracts.manifest import MANIFEST, Manifest, read_manifest
+from contracts.shapes import TransactionShape
 from policies.errors import Fault
 
 SOURCE = "contract.py"
@@ -32,8 +33,9 @@ MAX_NESTING = 40
 MAX_INDENT = 20
 """How deep blocks may nest in a Python file."""
 
-MAX_CHAIN = 1_000
-"""How deep the syntax tree of a Python file may be: long operator chains nest, too."""
+MAX_CHAIN = 100
+"""How deep the syntax tree of a Python file may be: long operator chains nest, too. What copies and
+writes syntax trees, as the mutation gate does, takes some eight calls for each level."""
 
 MAX_EXAMPLE_NESTING = 12
 """How deep an example's JSON may nest; a transaction needs six levels."""
@@ -155,7 +157,8 @@ def _text(name: str, data: bytes) -> tuple[str | None, list[Fault]]:
 def _python_faults(name: str, text: str) -> list[Fault]:
     size = len(text.encode())
     if size > MAX_SOURCE:
-        return [Fault(name, f"has {size} bytes; at most {MAX_SOURCE} are accepted")]
+        line = text.encode()[:MAX_SOURCE].count(b"\n") + 1
+        return [Fault(name, f"has {size} bytes; at most {MAX_SOURCE} are accepted", line)]
     if faults := _nesting_faults(name, text):
         return faults
     try:
@@ -163,8 +166,18 @@ def _python_faults(name: str, text: str) -> list[Fault]:
     except SyntaxError as error:
         return [Fault(name, f"is not Python: {error.msg}", error.lineno)]
     except (RecursionError, MemoryError, ValueError) as error:
-        return [Fault(name, f"cannot be parsed: {type(error).__name__}")]
-    return [] if _depth(tree) <= MAX_CHAIN else [Fault(name, "nests expressions too deeply")]
+        said = f"cannot be parsed, it nests too deeply: {type(error).__name__}"
+        return [Fault(name, said, _longest_line(text))]
+    depth, line = _deepest(tree)
+    if depth > MAX_CHAIN:
+        message = f"expressions nest {depth} deep, for instance in a chain; at most {MAX_CHAIN}"
+        return [Fault(name, message, line)]
+    return []
+
+
+def _longest_line(text: str) -> int:
+    lines = text.splitlines() or [""]
+    return 1 + max(range(len(lines)), key=lambda place: len(lines[place]))
 
 
 def _nesting_faults(name: str, text: str) -> list[Fault]:
@@ -192,13 +205,17 @@ def _nesting_faults(name: str, text: str) -> list[Fault]:
     return []
 
 
-def _depth(tree: ast.AST) -> int:
-    deepest, stack = 0, [(tree, 1)]
+def _deepest(tree: ast.AST) -> tuple[int, int]:
+    """Return how deep the tree is, and the line of what is deepest."""
+    deepest, line = 0, 1
+    stack = [(tree, 1, 1)]
     while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
-    return deepest
+        node, depth, above = stack.pop()
+        here = getattr(node, "lineno", above)
+        if depth > deepest:
+            deepest, line = depth, here
+        stack.extend((child, depth + 1, here) for child in ast.iter_child_nodes(node))
+    return deepest, line
 
 
 def _example_faults(name: str, text: str) -> list[Fault]:
@@ -214,7 +231,22 @@ def _example_faults(name: str, text: str) -> list[Fault]:
     except (msgspec.DecodeError, UnicodeError) as error:
         found = re.search(r"byte (\d+)", str(error))
         line = text.encode().count(b"\n", 0, int(found[1])) + 1 if found else None
-        return [Fault(name, f"is not JSON: {error}", line)]
+        return [Fault(name, f"is not JSON: {error}", line or 1)]
     if not isinstance(document, dict):
-        return [Fault(name, "is not a JSON object")]
+        return [Fault(name, "is not a JSON object", 1)]
+    try:
+        msgspec.convert(document, TransactionShape)
+    except msgspec.ValidationError as error:
+        return [Fault(name, f"is not a transaction: {error}", _line_of_path(text, str(error)))]
     return []
+
+
+def _line_of_path(text: str, said: str) -> int | None:
+    """Return the first line that has the last key that an error names, as near as one can say."""
+    keys = re.findall(r"[`.]([a-z_]+)", said.replace("`$", "`"))
+    lines = text.splitlines()
+    for key in reversed(keys):
+        for number, row in enumerate(lines, 1):
+            if f'"{key}"' in row:
+                return number
+    return 1

@@ -13,7 +13,7 @@ from contracts.errors import EvidenceInvalid
 from contracts.evidence import Attestation, attest, read_attestation, statement_in
 from contracts.gates.requirements import shipped_requirements
 from contracts.gates.subjects import Machines, Progress, Recorded, Subject
-from contracts.gating import GATES
+from contracts.gating import run_gate
 from contracts.jobs import conditions_of, seed_of
 from contracts.packages import open_package
 from contracts.sandbox.runtime import Runtime
@@ -104,7 +104,7 @@ def reattest(
                     f"{made.gate} was attested with {field} {getattr(made, field)};"
                     f" here it is {getattr(conditions, field)}"
                 )
-        ours = attest(GATES[made.gate](subject), same_history, signer)
+        ours = attest(run_gate(made.gate, subject), same_history, signer)
         yield _compared(theirs, ours), ours
 
 

@@ -1,6 +1,7 @@
 """Reads and writes of the contract registry's tables: functions that take a `Session`."""
 
 import datetime as dt
+from collections.abc import Collection
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -54,6 +55,12 @@ def version_by_digest(session: Session, digest: str) -> VersionRow:
     if row is None:
         raise VersionNotFound(f"no version with digest {digest} is registered")
     return row
+
+
+def runtimes_of(session: Session, states: Collection[State]) -> list[str]:
+    """Return the runtimes that versions in these states name, sorted."""
+    query = sa.select(VersionRow.runtime).where(VersionRow.state.in_(states)).distinct()
+    return sorted(session.scalars(query))
 
 
 def page_of_versions(

@@ -75,7 +75,6 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
     ),
     CONFLICT: (
         contract.BindingChanged,
-        contract.ContractFrozen,
         contract.LiveStates,
         contract.RuntimeUnknown,
         contract.TransitionRefused,
@@ -91,6 +90,10 @@ _BY_STATUS: dict[int, tuple[type[Exception], ...]] = {
         governance.RecoveryRefused,
         governance.StatementReplayed,
         governance.TransitionRefused,
+        ledger.ContractDeprecated,
+        ledger.ContractFrozen,
+        ledger.ContractNotYetActive,
+        ledger.ContractRetired,
         ledger.ImportRefused,
         ledger.InstructionConflict,
         ledger.RecordErased,

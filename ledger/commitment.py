@@ -6,7 +6,7 @@ record what is consumed, and each registrar attest. 6. Write rows and log commit
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -23,8 +23,8 @@ from ledger.log.sequencer import LogEntry, append
 from ledger.network import ContractsInForce, HostedSigners, LedgerParameters
 from ledger.notary import Notary
 from ledger.signatures import Attester, TransactionSignature, Uniqueness
+from ledger.standing import Standing, check_standing
 from ledger.tables import ChangeRow, TransactionRow, TransferRow, UnspentRow
-from ledger.tearoffs import notary_view
 from ledger.transactions import Transaction, contract_view
 from ledger.verification import (
     Accepted,
@@ -114,7 +114,8 @@ def commit_batch(
     }
     fresh = {c.transaction.txid: c for c in batch if c.transaction.txid not in outcomes}
     base = store.load_working(session, list(fresh.values()))
-    court = _Court(session, judges, parameters, at)
+    made = {t.hex(): _version(c.transaction.contract) for t, c in fresh.items()}
+    court = _Court(session, judges, parameters, at, made)
     judged, state = _judge(base, list(fresh.values()), outcomes, court)
     outcomes.update(_write(session, base, state, judged, court))
     return [outcomes[c.transaction.txid] for c in batch]
@@ -184,7 +185,8 @@ class _Court(msgspec.Struct):
     judges: Judges
     parameters: LedgerParameters
     at: dt.datetime
-    in_force: dict[ContractVersion, bool] = {}
+    made: dict[str, ContractVersion]
+    standing: dict[ContractVersion, Standing] = {}
     hosted: dict[str, Attester] = {}
 
     def check(self, transaction: Transaction) -> None:
@@ -192,11 +194,16 @@ class _Court(msgspec.Struct):
         self._check_network(transaction)
         self._check_times(transaction)
         version = _version(transaction.contract)
-        if version not in self.in_force:
-            known = self.judges.contracts.in_force(self.session, version, self.at)
-            self.in_force[version] = known
-        if not self.in_force[version]:
-            raise e.ContractUnknown(f"{version.name} {version.version} is not in force")
+        if version not in self.standing:
+            stands = self.judges.contracts.standing(self.session, version, self.at)
+            self.standing[version] = stands
+        check_standing(self.standing[version], transaction, self._made_under)
+
+    def _made_under(self, txids: Collection[str]) -> Mapping[str, ContractVersion]:
+        """Return under which version each transaction of the ledger or of this batch was made."""
+        before = store.find_versions(self.session, [bytes.fromhex(txid) for txid in txids])
+        here = {txid: self.made[txid] for txid in txids if txid in self.made}
+        return here | {txid.hex(): version for txid, version in before.items()}
 
     def attesters(self, state: w.Working, transaction: Transaction) -> list[Attester]:
         """Return the registrars of the transaction's rights, each found once for a batch.
@@ -279,8 +286,8 @@ def _write(
         return {}
     at = court.at
     transactions = [item.candidate.transaction for item in judged]
-    views = [notary_view(transaction) for transaction in transactions]
-    uniqueness = court.judges.notary.attest(session, views, at)
+    asked = [item.candidate.asked for item in judged]
+    uniqueness = court.judges.notary.attest(session, asked, at)
     attested = [
         Attestations(unique, tuple(a.sign(t.txid) for a in court.attesters(state, t)))
         for unique, t in zip(uniqueness, transactions, strict=True)

@@ -132,7 +132,23 @@ class CreatorUnrelated(LedgerError):
 
 
 class ContractUnknown(LedgerError):
-    """The contract version is not in force, or is not the one that the right is bound to."""
+    """No such contract version is registered, or the right is bound to another contract."""
+
+
+class ContractNotYetActive(LedgerError):
+    """The contract version is registered, but the network has not activated it yet."""
+
+
+class ContractDeprecated(LedgerError):
+    """The contract version is deprecated: it makes nothing new, and judges only its own tokens."""
+
+
+class ContractFrozen(LedgerError):
+    """The contract version is frozen: it judges nothing until the freeze ends."""
+
+
+class ContractRetired(LedgerError):
+    """The contract version is retired: it judges nothing any more."""
 
 
 class ContractRejected(LedgerError):

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from ledger.keys import PublicKey
+from ledger.standing import Standing
 from ledger.statements import Signer
 from ledger.verification import ContractVersion
 
@@ -54,8 +55,8 @@ class HostedSigners(Protocol):
 class ContractsInForce(Protocol):
     """Knows which contract versions may judge new transactions."""
 
-    def in_force(self, session: Session, version: ContractVersion, at: dt.datetime) -> bool:
-        """Return whether exactly this version (name, version, digest) is in force at `at`."""
+    def standing(self, session: Session, version: ContractVersion, at: dt.datetime) -> Standing:
+        """Return what exactly this version (name, version, digest) may judge at `at`."""
         ...
 
 

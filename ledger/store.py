@@ -4,18 +4,18 @@ Only the single writer's use cases call this; what members may see goes through 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from ledger import working as w
 from ledger.components import CANCEL, Transfer
 from ledger.gateway import STAMP
-from ledger.notary import MAX_NAMES, find_spent
+from ledger.lookups import find_rows, lookup
+from ledger.notary import find_spent
 from ledger.tables import (
     AccountKeyRow,
     CustodyRow,
@@ -29,13 +29,12 @@ from ledger.tables import (
     UnspentRow,
 )
 from ledger.transactions import Transaction
+from ledger.verification import ContractVersion
 
 CLOSED = "closed"
 """The market session's state until someone opens it."""
 
-_Name = TypeVar("_Name", str, bytes, int)
 _Query = sa.Select[*tuple[Any, ...]]
-_Row = sa.Row[*tuple[Any, ...]]
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -49,43 +48,6 @@ class Committed(msgspec.Struct, frozen=True):
     attestations: bytes
 
 
-def chunks(names: Iterable[_Name]) -> list[list[_Name]]:
-    """Return `names` without repetition, sorted, in lists that one statement takes."""
-    ordered = sorted(set(names))
-    return [ordered[i : i + MAX_NAMES] for i in range(0, len(ordered), MAX_NAMES)]
-
-
-class Lookup(msgspec.Struct, frozen=True):
-    """A prepared statement about the rows whose `column` is among the parameter `names`.
-
-    PostgreSQL takes the names as one array, SQLite as many parameters.
-    """
-
-    array: Any
-    parameters: Any
-
-    def on(self, connection: sa.Connection) -> Any:
-        """Return the statement for the database of `connection`."""
-        return self.array if connection.dialect.name == "postgresql" else self.parameters
-
-
-def lookup(column: sa.ColumnElement[Any], make: Callable[[sa.ColumnElement[bool]], Any]) -> Lookup:
-    """Return what `make` makes of the condition that `column` is among the names."""
-    names = sa.bindparam("names", type_=postgresql.ARRAY(column.type))
-    expanding: sa.BindParameter[Any] = sa.bindparam("names", expanding=True)
-    return Lookup(make(column == sa.any_(names)), make(column.in_(expanding)))
-
-
-def _rows(session: Session, query: Lookup, names: Iterable[Any]) -> list[_Row]:
-    """Return the rows of a prepared query for `names`; preparing it anew each time would cost."""
-    connection = session.connection()
-    found: list[_Row] = []
-    for part in chunks(names):
-        rows = connection.execute(query.on(connection), {"names": part}, execution_options=STAMP)
-        found += rows.all()
-    return found
-
-
 _T, _X = TransferRow.__table__.c, TransactionRow.__table__.c
 _K, _C = AccountKeyRow.__table__.c, CustodyRow.__table__.c
 _R, _L = RightRow.__table__.c, TransferControlRow.__table__.c
@@ -96,6 +58,7 @@ _RECEIPTS = sa.select(
     _X.position, _X.txid, _X.log_index, _X.creator, _X.committed_at, _X.attestations
 )
 _COMMITTED = lookup(_X.txid, _RECEIPTS.where)
+_VERSIONS = lookup(_X.txid, sa.select(_X.txid, _X.contract, _X.contract_version).where)
 _CURRENT_KEYS = sa.select(_K.investor_id, _K.key_id, _K.public_key).where(_K.until_index.is_(None))
 _KEYS = lookup(_K.investor_id, _CURRENT_KEYS.where)
 _CURRENT = sa.select(_C.investor_id, _C.custodian, _C.holder).where(_C.until_index.is_(None))
@@ -139,7 +102,16 @@ _CANCELLED = lookup(_T.cancels_row, sa.select(_T.cancels_row).where)
 
 def find_committed(session: Session, txids: Iterable[bytes]) -> dict[bytes, Committed]:
     """Return the transactions among `txids` that were committed."""
-    return {row.txid: Committed(*row) for row in _rows(session, _COMMITTED, txids)}
+    return {row.txid: Committed(*row) for row in find_rows(session, _COMMITTED, txids)}
+
+
+def find_versions(session: Session, txids: Iterable[bytes]) -> dict[bytes, ContractVersion]:
+    """Return under which contract version each committed transaction among `txids` was judged.
+
+    The digest is left empty: a name and version have one digest for ever.
+    """
+    rows = find_rows(session, _VERSIONS, txids)
+    return {row.txid: ContractVersion(row.contract, row.contract_version, "") for row in rows}
 
 
 def read_transaction(session: Session, txid: bytes) -> TransactionRow | None:
@@ -157,13 +129,13 @@ def read_statements(session: Session, kind: str, after: int, limit: int) -> Sequ
 
 def current_keys(session: Session, investors: Iterable[str]) -> dict[str, tuple[str, bytes]]:
     """Return the id and DER bytes of each investor's account key now."""
-    rows = _rows(session, _KEYS, investors)
+    rows = find_rows(session, _KEYS, investors)
     return {row.investor_id: (row.key_id, row.public_key) for row in rows}
 
 
 def current_custody(session: Session, investors: Iterable[str]) -> dict[str, w.Custody]:
     """Return who manages each investor now."""
-    rows = _rows(session, _CUSTODY, investors)
+    rows = find_rows(session, _CUSTODY, investors)
     return {row.investor_id: w.Custody(row.custodian, row.holder) for row in rows}
 
 
@@ -174,7 +146,7 @@ def market_session(session: Session) -> str:
 
 def load_rights(session: Session, rights: Iterable[str]) -> dict[str, w.Right]:
     """Return the beneficial rights among `rights` that are registered."""
-    return {row[0]: w.Right(*row[1:]) for row in _rows(session, _RIGHTS, rights)}
+    return {row[0]: w.Right(*row[1:]) for row in find_rows(session, _RIGHTS, rights)}
 
 
 def _scalar(session: Session, query: _Query) -> Any:
@@ -214,16 +186,16 @@ def _load_unspent(
     session: Session, transactions: Sequence[Transaction]
 ) -> dict[tuple[bytes, int], w.Unspent]:
     sources = {bytes.fromhex(i.txid) for t in transactions for i in t.inputs}
-    rows = _rows(session, _UNSPENT, sources)
+    rows = find_rows(session, _UNSPENT, sources)
     return {(row[0], row[1]): w.Unspent(*row[2:]) for row in rows}
 
 
 def _load_holdings(session: Session, investors: set[str]) -> dict[tuple[str, str], int]:
-    return {(row[0], row[1]): row[2] for row in _rows(session, _HOLDINGS, investors)}
+    return {(row[0], row[1]): row[2] for row in find_rows(session, _HOLDINGS, investors)}
 
 
 def _load_trade_ids(session: Session, commands: Sequence[Transfer]) -> set[tuple[str, str]]:
-    rows = _rows(session, _TRADE_IDS, {command.trade_id for command in commands})
+    rows = find_rows(session, _TRADE_IDS, {command.trade_id for command in commands})
     return {(row[0], row[1]) for row in rows}
 
 
@@ -231,7 +203,7 @@ def _load_trades(
     session: Session, commands: Sequence[Transfer]
 ) -> tuple[dict[str, tuple[w.Trade, ...]], set[int]]:
     names = {x.cancels_trade_id for x in commands if x.transfer_type == CANCEL}
-    rows = _rows(session, _TRADES, names)
+    rows = find_rows(session, _TRADES, names)
     originals: dict[str, tuple[w.Trade, ...]] = {}
     for row in rows:
         fields = {name: getattr(row, name) for name in Transfer.__struct_fields__}
@@ -239,7 +211,7 @@ def _load_trades(
         trade = w.Trade(row.row_id, transfer)
         known = originals.get(trade.transfer.trade_id, ())
         originals[trade.transfer.trade_id] = (*known, trade)
-    cancelled = _rows(session, _CANCELLED, {row.row_id for row in rows})
+    cancelled = find_rows(session, _CANCELLED, {row.row_id for row in rows})
     return originals, {row[0] for row in cancelled}
 
 

@@ -3,7 +3,8 @@
 Each mutant is the contract with one small fault. It is killed if it does not load, if an example
 comes out otherwise, if it accepts what breaks the platform's properties, or if one of the
 author's properties fails. Properties see only verdicts: they run for a mutant only if, on the
-very transactions that they had judged for the contract itself, some verdict differs.
+very transactions that they had judged for the contract itself, some verdict differs. Properties
+that fail for the contract itself kill nothing.
 """
 
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ class _Trials:
             )
             breaking = [text for text in made if violations(msgspec.json.decode(text), effects)]
             self.breaking = spread(breaking, BREAKING)
-            self._run_properties(instance, self.asked)
+            self.broken = self._run_properties(instance, self.asked)
         finally:
             instance.close()
 
@@ -74,7 +75,7 @@ class _Trials:
         for text in self.breaking:
             if judged(instance, text) is None:
                 return "the platform's properties"
-        asked = spread(list(self.asked), MAX_ASKED)
+        asked = () if self.broken else spread(list(self.asked), MAX_ASKED)
         if any(judged(instance, text) != self.asked[text] for text in asked):
             return self._run_properties(instance, {})
         return None

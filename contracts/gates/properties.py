@@ -14,6 +14,7 @@ from contracts.gates.property_runner import run_properties
 from contracts.gates.subjects import GateResult, Subject, judged
 from contracts.packages import PROPERTIES
 from contracts.sandbox.engine import Instance
+from contracts.sandbox.verdicts import showable
 from policies.errors import Fault
 
 NAME = "properties"
@@ -77,4 +78,4 @@ def platform(subject: Subject, instance: Instance) -> tuple[int, int, list[Fault
 def _fault(result: PropertyResult) -> Fault:
     shown = "" if result.transaction is None else f"; last judged: {result.transaction}"
     where = PROPERTIES if result.name == PROPERTIES else f"{PROPERTIES} {result.name}"
-    return Fault(where, result.said + shown, result.line)
+    return Fault(where, showable(result.said) + shown, result.line)

@@ -32,6 +32,9 @@ FILE = "properties.py"
 MAX_MESSAGE = 4 << 20
 """Bytes of the largest message in either direction."""
 
+MEMORY = 1 << 30
+"""Bytes of memory that properties may use."""
+
 MAX_SAID = 1_000
 """Characters of what a failing property says."""
 
@@ -230,7 +233,7 @@ def main() -> None:
     connection = socket.socket(fileno=descriptor)
     hypothesis.reporting.reporter.value = lambda _text: None
     _rehearse()
-    jail.enter_alone({descriptor})
+    jail.enter_alone({descriptor}, MEMORY)
     _forget_files()
     _rehearse()
     jail.enter_threads()

@@ -22,6 +22,7 @@ class Requirements(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         mutants_killed_percent: how many mutants have to be noticed, in percent.
         mutants_at_most: how many mutants are tried; more are thinned out evenly.
         behaviour_transactions: on how many generated transactions two versions are compared.
+        gas_at_most: wasm fuel that one gate may use.
     """
 
     gates: tuple[str, ...]
@@ -32,6 +33,7 @@ class Requirements(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mutants_killed_percent: int
     mutants_at_most: int
     behaviour_transactions: int
+    gas_at_most: int
 
 
 class RequirementTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """What a gate judges, what it judges by, and what it answers."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,34 @@ class NodeUnavailable(Exception):
     """This node could not judge in time: the gate has no result and is to be run again."""
 
 
+class GasSpent(Exception):
+    """A gate has used all the gas that it may use on one package."""
+
+
+class GasMeter:
+    """Adds up what a gate uses on one package, so that none keeps the registry busy for ever.
+
+    Args:
+        most: units of wasm fuel; no limit if None.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._used = 0
+        self._lock = threading.Lock()
+
+    def add(self, gas: int) -> None:
+        """Note gas that was used.
+
+        Raises:
+            GasSpent: it is more than the gate may use.
+        """
+        with self._lock:
+            self._used += gas
+        if self._most is not None and self._used > self._most:
+            raise GasSpent(f"it would use more than {self._most} gas; make the contract cheap")
+
+
 @dataclass(frozen=True)
 class Subject:
     """A package on its way through the gates.
@@ -68,6 +97,7 @@ class Subject:
         predecessor: the package in force, if there is one.
         history: recorded transactions of the predecessor.
         progress: is told how far a gate is.
+        meter: limits the gas of one gate.
     """
 
     package: Package
@@ -78,12 +108,20 @@ class Subject:
     predecessor: Package | None = None
     history: History = field(default=lambda: iter(()))
     progress: Progress = field(default=lambda _gate, _done, _total: None)
+    meter: GasMeter = field(default_factory=GasMeter)
 
     def load(self, source: str | None = None, *, generator: Generator | None = None) -> Instance:
-        """Load the package's contract, or another source, under the package's gas limit."""
+        """Load the package's contract, or another source, under the package's gas limit.
+
+        Raises:
+            LoadRefused: the source does not load.
+            GasSpent: all the gas that the gate may use is used up.
+        """
         machine = self.machines.of(self.runtime, generator or Generator.OPTIMISED)
         text = self.package.source if source is None else source
-        return load(machine, text, self.package.manifest.gas_limit)
+        instance = load(machine, text, self.package.manifest.gas_limit, used=self.meter.add)
+        self.meter.add(instance.load_gas)
+        return instance
 
 
 class Machines:

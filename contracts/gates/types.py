@@ -14,6 +14,7 @@ from pathlib import Path
 from contracts.gates.subjects import GateResult, NodeUnavailable, Subject
 from contracts.packages import SOURCE
 from contracts.sandbox.runtime import default_cache
+from contracts.sandbox.verdicts import showable
 from policies.errors import Fault
 
 NAME = "types"
@@ -21,6 +22,16 @@ NAME = "types"
 LIMIT = 120
 """Seconds after which the checker is given up."""
 
+MEMORY = 1 << 30
+"""Bytes of memory that the checker may use; a contract needs a tenth of it."""
+
+_LIMITED = (
+    "import resource, runpy\n"
+    "hard = resource.getrlimit(resource.RLIMIT_DATA)[1]\n"
+    f"most = {MEMORY} if hard < 0 else min({MEMORY}, hard)\n"
+    "resource.setrlimit(resource.RLIMIT_DATA, (most, most))\n"
+    "runpy.run_module('mypy', run_name='__main__', alter_sys=True)\n"
+)
 _CONTRACTS = Path(__file__).parents[1]
 _AUTHOR = _CONTRACTS / "author.py"
 _LINE = re.compile(r"contract\.py:(\d+): (error|note): (.*)")
@@ -65,7 +76,7 @@ def _check(source: str) -> list[Fault]:
         (folder / "contracts" / "__init__.py").touch()
         (folder / "contracts" / "author.py").write_bytes(_AUTHOR.read_bytes())
         (folder / SOURCE).write_text(source, encoding="utf-8")
-        command = [sys.executable, "-m", "mypy", *_STRICT, f"--cache-dir={_cache()}", SOURCE]
+        command = [sys.executable, "-c", _LIMITED, *_STRICT, f"--cache-dir={_cache()}", SOURCE]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
                 command,
@@ -76,7 +87,9 @@ def _check(source: str) -> list[Fault]:
                 timeout=LIMIT,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired:
+            return [Fault(SOURCE, f"the type checker comes to no end within {LIMIT} s")]
+        except OSError as error:
             raise NodeUnavailable(f"the type checker did not run: {error}") from error
     found = [
         Fault(SOURCE, match[3], int(match[1]))
@@ -84,7 +97,8 @@ def _check(source: str) -> list[Fault]:
         if (match := _LINE.match(line)) and match[2] == "error"
     ]
     if done.returncode not in (0, 1) or (done.returncode and not found):
-        raise NodeUnavailable(f"the type checker failed: {(done.stdout + done.stderr)[-500:]}")
+        said = (done.stdout + done.stderr).strip().rpartition("\n")[2]
+        found.append(Fault(SOURCE, f"the type checker cannot read it: {showable(said, 300)}"))
     return found
 
 

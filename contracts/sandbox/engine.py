@@ -64,6 +64,8 @@ class Instance:
         gas_limit: units of wasm fuel for one verification.
         fresh: make a new instance for every call, instead of resetting one.
         deadline: seconds for one call.
+        spare: an instance that holds no contract yet.
+        used: is told the gas of each verdict; may raise to stop who asked.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Instance:
         fresh: bool = False,
         deadline: float = DEADLINE,
         spare: Body | None = None,
+        used: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._machine = machine
         self._source = source
         self._gas_limit = gas_limit
         self._fresh = fresh or machine.reset is Reset.FRESH
         self._deadline = deadline
+        self._used = used
         self._lock = threading.Lock()
         self.load_gas = 0
         self._body: Body | None = on_deep_stack(self._load, spare)
@@ -114,7 +118,10 @@ class Instance:
             The verdict, or that this node could not judge in time.
         """
         with self._lock:
-            return on_deep_stack(self.judge, transaction, want_memory_digest)
+            outcome = on_deep_stack(self.judge, transaction, want_memory_digest)
+        if not isinstance(outcome.verdict, Unavailable):
+            self._used(outcome.verdict.gas)
+        return outcome
 
     def judge(self, transaction: str, want_memory_digest: bool = False) -> Outcome:  # noqa: FBT001, FBT002 -- passed on by `verify`
         """Do what `verify` does, on the calling thread, which has to be deep."""
@@ -154,6 +161,7 @@ def load(
     *,
     fresh: bool = False,
     deadline: float = DEADLINE,
+    used: Callable[[int], None] = lambda _: None,
 ) -> Instance:
     """Load a contract's source.
 
@@ -162,9 +170,8 @@ def load(
             uses up the gas for loading; its `verdict` is what every transaction gets.
         SandboxUnavailable: this machine could not load it in time or in memory: try again.
     """
-    return Instance(
-        machine, source, min(gas_limit, LIMITS.gas_maximum), fresh=fresh, deadline=deadline
-    )
+    gas = min(gas_limit, LIMITS.gas_maximum)
+    return Instance(machine, source, gas, fresh=fresh, deadline=deadline, used=used)
 
 
 def _source_bytes(source: str) -> bytes:

@@ -35,7 +35,7 @@ _LANDLOCK_NET = 0b11  # bind and connect
 _LANDLOCK_SCOPE = 0b11  # abstract sockets and signals
 _PAGEMAP_SCAN = 0xC0606610
 _PROT_EXEC = 4
-_DATA_LIMIT = 8 << 30  # bytes of private memory of one worker
+WORKER_MEMORY = 8 << 30  # bytes; stacks of 512 MiB are reserved, and hardly used
 _OPEN_FILES = 256
 _ALLOWED_CALLS = (
     "brk",
@@ -126,16 +126,17 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
-def enter_alone(keep: set[int]) -> tuple[Layer, ...]:
+def enter_alone(keep: set[int], memory: int = WORKER_MEMORY) -> tuple[Layer, ...]:
     """Raise the layers that want a single thread; threads made later inherit them.
 
     Args:
         keep: the descriptors that stay open.
+        memory: bytes of private memory.
     """
     return (
         _layer("environment", _empty_environment),
         _layer("descriptors", lambda: _close_descriptors(keep)),
-        _layer("resource limits", _limit_resources),
+        _layer("resource limits", lambda: _limit_resources(memory)),
         _layer("no new privileges", _refuse_privileges),
         _layer("namespaces", _leave_namespaces),
         _layer("landlock", _lock_files),
@@ -166,18 +167,18 @@ def _close_descriptors(keep: set[int]) -> str:
     return f"{len(keep)} kept"
 
 
-def _limit_resources() -> str:
+def _limit_resources(memory: int) -> str:
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, LIMITS.memory),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_DATA, _DATA_LIMIT),
+        (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         hard = resource.getrlimit(kind)[1]
         wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (wanted, wanted))
-    return f"{_DATA_LIMIT >> 30} GiB of memory, {_OPEN_FILES} descriptors, no core dumps"
+    return f"{memory >> 30} GiB of memory, {_OPEN_FILES} descriptors, no core dumps"
 
 
 def _refuse_privileges() -> str:

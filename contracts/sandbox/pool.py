@@ -3,14 +3,14 @@
     with Pool(runtime.obtain()) as pool:
         outcomes = pool.judge(source, transactions)
 
-`SandboxVerifier` is what the ledger is handed.
+`contracts.sandbox.pools` has one for each runtime.
 """
 
 import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -26,7 +26,6 @@ from contracts.sandbox.machine import Machine
 from contracts.sandbox.process import WorkerLost, WorkerProcess
 from contracts.sandbox.runtime import Progress, Runtime
 from contracts.sandbox.verdicts import Outcome, Unavailable
-from ledger.verification import ContractVersion, Verdict, VerificationRequest
 
 CAPACITY = 16  # loaded contracts per worker; each takes some 15 to 96 MiB
 _CHUNK = 64  # transactions handed to a worker at a time
@@ -217,34 +216,6 @@ class Pool:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class SandboxVerifier:
-    """The ledger's `Verifier`: judges a batch in the sandbox.
-
-    Args:
-        pool: the workers.
-        contracts: gives a version's source and gas limit; raises what its owner raises when
-            there is none.
-    """
-
-    def __init__(self, pool: Pool, contracts: Callable[[ContractVersion], Sandboxed | str]) -> None:
-        self._pool = pool
-        self._contracts = contracts
-
-    def verify(self, batch: Sequence[VerificationRequest]) -> list[Verdict | Unavailable]:
-        """Return one answer for each request, in order."""
-        places: dict[ContractVersion, list[int]] = {}
-        for place, request in enumerate(batch):
-            places.setdefault(request.contract, []).append(place)
-        answers: list[Verdict | Unavailable] = [Unavailable("not judged")] * len(batch)
-        for version, wanted in places.items():
-            found = self._contracts(version)
-            contract = Sandboxed(found) if isinstance(found, str) else found
-            outcomes = self._pool.judge(contract, [batch[place].transaction for place in wanted])
-            for place, outcome in zip(wanted, outcomes, strict=True):
-                answers[place] = outcome.verdict
-        return answers
 
 
 def jail_report(runtime: Runtime) -> tuple[Layer, ...]:

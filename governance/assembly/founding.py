@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from contracts.artifacts import keep_registered
 from contracts.sandbox import runtime
 from governance.assembly.anchors import network_anchors
 from governance.assembly.keys import LOG, SERVICE, make_master_secret, open_keys, own_key
@@ -102,6 +103,7 @@ def _found(settings: Settings, services: GovernanceServices, engine: Engine, say
         row = identity.certificates_of(session, member, ADMIN_NODE)[0]
         genesis = _genesis(session, settings, services, row, built.id, at)
         found_network(session, services.decisions, folder.signer, genesis, at)
+        keep_registered(session, [built.id], member, at)
         chained = [x509.load_der_x509_certificate(row.der), *chain(session, row.issuer)]
     folder.save_certificate(_pem(*chained))
 

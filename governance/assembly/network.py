@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from contracts.packages import open_package
-from contracts.sandbox import runtime
-from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
+from contracts.artifacts import find_runtime, keep_registered
+from contracts.errors import ContractError
+from contracts.in_force import approved, runtimes_in_use
+from contracts.sandbox.pools import Approved, Pools, SandboxVerifier
+from contracts.sandbox.runtime import Runtime
 from contracts.services import ContractServices
-from contracts.store import package_row
 from governance.access.tokens import Tokens
 from governance.assembly.contract_effects import (
     GatedObserver,
@@ -32,7 +34,7 @@ from governance.operations.replica import Replica
 from governance.problems import describe
 from governance.settings import Settings
 from ledger.commitment import Judges
-from ledger.database import reading
+from ledger.database import reading, writing
 from ledger.gateway import Gateway
 from ledger.hashing import content_digest, tagged_hash
 from ledger.notary import Notary
@@ -43,6 +45,8 @@ from ledger.records.services import RecordServices
 from ledger.services import LedgerServices
 from ledger.submission import Submissions
 from ledger.verification import ContractVersion
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Network:
     ledger: LedgerServices
     membership: MembershipServices
     records: RecordServices
-    pool: Pool
+    pools: Pools
     replica: Replica
 
     def __enter__(self) -> Self:
@@ -69,7 +73,7 @@ class Network:
     def __exit__(self, *_: object) -> None:
         """Commit what waits; stop the sandbox; close the database."""
         self.ledger.submissions.close()
-        self.pool.close()
+        self.pools.close()
         self.replica.close()
         self.database.dispose()
 
@@ -93,9 +97,10 @@ def open_network(settings: Settings) -> Network:
     if notary is None:
         raise NetworkUnfounded(f"the notary's key of {view.parameters.notary} is not certified")
     workers = settings.verification_workers or os.cpu_count() or 1
-    pool = Pool(runtime.obtain(), size=workers)
+    pools = Pools(_runtimes(engine), workers)
+    _make_ready(engine, view, pools)
     judges = Judges(
-        verifier=CountingVerifier(SandboxVerifier(pool, _sources(engine))),
+        verifier=CountingVerifier(SandboxVerifier(pools, _approved(engine))),
         contracts=VersionsInForce(),
         notary=Notary(view.parameters.notary, notary),
         signers=hosted,
@@ -129,7 +134,7 @@ def open_network(settings: Settings) -> Network:
         records=RecordServices(
             SoftwareMasterKey(tagged_hash("records/master", keys.secret)), LedgerDirectory()
         ),
-        pool=pool,
+        pools=pools,
         replica=replica,
     )
 
@@ -140,16 +145,41 @@ def _signed_parameters(session: Session, _at: dt.datetime) -> tuple[int, str]:
     return version, content_digest(parameters_envelope(session, version))
 
 
-def _sources(engine: Engine) -> Callable[[ContractVersion], Sandboxed]:
-    """Return a look-up of contracts' sources that asks the database once for each version."""
-    found: dict[str, Sandboxed] = {}
+def _make_ready(engine: Engine, view: NetworkView, pools: Pools) -> None:
+    """Keep the artifacts of registered runtimes, and start workers for those in use.
 
-    def look_up(version: ContractVersion) -> Sandboxed:
-        if version.digest not in found:
+    A runtime that this machine cannot have stops only the versions on it: their transactions get
+    "try again".
+    """
+    with writing(engine) as session:
+        registered = view.runtimes(session)
+        keep_registered(session, registered, view.parameters.notary, utc_now())
+        used = runtimes_in_use(session) or registered
+    for runtime in used:
+        try:
+            pools.prepare(runtime)
+        except ContractError as error:
+            _log.warning("runtime cannot be used here", runtime=runtime, reason=str(error))
+
+
+def _runtimes(engine: Engine) -> Callable[[str], Runtime | None]:
+    """Return a look-up of runtimes, in this machine's cache and then in the database."""
+
+    def look_up(runtime: str) -> Runtime | None:
+        with reading(engine) as session:
+            return find_runtime(session, runtime)
+
+    return look_up
+
+
+def _approved(engine: Engine) -> Callable[[ContractVersion], Approved]:
+    """Return a look-up of what was approved that asks the database once for each version."""
+    found: dict[ContractVersion, Approved] = {}
+
+    def look_up(version: ContractVersion) -> Approved:
+        if version not in found:
             with reading(engine) as session:
-                row = package_row(session, version.digest)
-            gas = open_package(row.archive).manifest.gas_limit
-            found[version.digest] = Sandboxed(row.source, gas)
-        return found[version.digest]
+                found[version] = approved(session, version)
+        return found[version]
 
     return look_up

@@ -16,8 +16,7 @@ from cryptography import x509
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from contracts.errors import ContractError
-from contracts.in_force import check_may_judge
+from contracts.in_force import standing
 from governance.decisions.network import NetworkState
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.store import document, load_state
@@ -28,6 +27,7 @@ from governance.membership.tables import NodeRow
 from ledger.database import reading
 from ledger.keys import PublicKey, accept_public_key, key_id
 from ledger.network import LedgerParameters
+from ledger.standing import Standing
 from ledger.statements import Signer
 from ledger.verification import ContractVersion
 from policies.compilation import CompiledRules, compile_rules
@@ -163,10 +163,6 @@ class HostedNodes:
 class VersionsInForce:
     """Which contract versions may judge (`ledger.network.ContractsInForce`)."""
 
-    def in_force(self, session: Session, version: ContractVersion, at: dt.datetime) -> bool:
-        """Return whether exactly this version may judge new transactions."""
-        try:
-            check_may_judge(session, version, at)
-        except ContractError:
-            return False
-        return True
+    def standing(self, session: Session, version: ContractVersion, at: dt.datetime) -> Standing:
+        """Return what exactly this version may judge now."""
+        return standing(session, version, at)

@@ -3,13 +3,14 @@
 import sys
 
 import click
+import msgspec
 
 from contracts.errors import ContractError
 from governance.cli import options, output
 from governance.client.connection import Refused
 from governance.errors import EntryWrong, GovernanceError, ReplayDiffers, ServerUnreachable
 from ledger.errors import LedgerError, LogWrong, NoteInvalid, ProofInvalid, SplitViewFound
-from policies.errors import PolicyError
+from policies.errors import Fault, PolicyError
 
 COMMANDS = {
     "serve": "governance.cli.serve:serve",
@@ -87,12 +88,14 @@ def main() -> None:
 
 def _show(error: Exception, what: str = "refused") -> None:
     name = f" ({error.slug})" if isinstance(error, Refused) else ""
-    output.problems.print(f"[red]{what}{name}[/red]: {error}", markup=True)
-    faults = (
-        error.problem.get("faults", ())
-        if isinstance(error, Refused)
-        else getattr(error, "faults", ())
-    )
+    output.problems.print(f"[red]{what}{name}[/red]: {output.escape(str(error))}", markup=True)
+    more = 0
+    if isinstance(error, Refused):
+        faults = msgspec.convert(error.problem.get("faults", ()), type=tuple[Fault, ...])
+        more = error.problem.get("more_faults", 0)
+    else:
+        faults = getattr(error, "faults", ())
     for fault in faults:
-        text = fault if not isinstance(fault, dict) else f"{fault['where']}: {fault['message']}"
-        output.problems.print(f"  {text}", markup=False)
+        output.problems.print(f"  {output.escape(str(fault))}", markup=True)
+    if more:
+        output.problems.print(f"  … and {more} more")

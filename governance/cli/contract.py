@@ -5,14 +5,23 @@ from pathlib import Path
 import click
 
 from contracts import authoring
+from contracts.sandbox.runtime import Runtime
 from governance.cli import options
 from governance.cli.contract_life import LATER, follow_gates
 from governance.cli.gates import gate_progress
 from governance.cli.output import UNVERIFIED, console, show_json, show_table
 from governance.client import contracts as client
-from governance.client import ledgering
 
-package = click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+package = click.argument("directory", type=_FOLDER)
+on_runtime = click.option(
+    "--runtime",
+    help="Id of a fetched runtime of the network's. Default: this product's own.",
+)
+
+
+def _installed(runtime: str | None) -> Runtime | None:
+    return None if runtime is None else authoring.installed_runtime(runtime)
 
 
 @click.group(cls=options.Group)
@@ -34,37 +43,49 @@ def new(name: str, directory: Path | None, owner: str) -> None:
 @package
 @click.option(
     "--predecessor",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=_FOLDER,
     help="Package folder of the version in force, for replay and behaviour.",
 )
+@on_runtime
 @options.as_json
 @click.pass_context
-def check(context: click.Context, directory: Path, predecessor: Path | None, as_json: bool) -> None:
+def check(
+    context: click.Context,
+    directory: Path,
+    predecessor: Path | None,
+    runtime: str | None,
+    as_json: bool,
+) -> None:
     """Run exactly the gates that the registry runs."""
+    used = _installed(runtime)
     with gate_progress(quiet=as_json) as tell:
-        report = authoring.check(directory, tell, predecessor=predecessor)
+        report = authoring.check(directory, tell, predecessor=predecessor, runtime=used)
     _show(context, report, as_json=as_json)
 
 
 @contract.command()
 @package
+@on_runtime
 @options.as_json
 @click.pass_context
-def test(context: click.Context, directory: Path, as_json: bool) -> None:
+def test(context: click.Context, directory: Path, runtime: str | None, as_json: bool) -> None:
     """Run the quick part: form, lint, examples and properties."""
+    used = _installed(runtime)
     with gate_progress(quiet=as_json) as tell:
-        report = authoring.run_tests(directory, tell)
+        report = authoring.run_tests(directory, tell, runtime=used)
     _show(context, report, as_json=as_json)
 
 
 @contract.command()
-@click.argument("old", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("changed", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("old", type=_FOLDER)
+@click.argument("changed", type=_FOLDER)
+@on_runtime
 @options.as_json
-def diff(old: Path, changed: Path, as_json: bool) -> None:
+def diff(old: Path, changed: Path, runtime: str | None, as_json: bool) -> None:
     """Tell what changes from package OLD to package CHANGED: behaviour, manifest, source."""
+    used = _installed(runtime)
     with gate_progress(quiet=as_json) as tell:
-        report = authoring.diff(old, changed, tell)
+        report = authoring.diff(old, changed, tell, runtime=used)
     if as_json:
         show_json(report)
     else:
@@ -74,13 +95,22 @@ def diff(old: Path, changed: Path, as_json: bool) -> None:
 @contract.command()
 @package
 @options.folder
+@click.option("--runtime", help="Default: that of the version in force, or the only one.")
 @click.option("--wait/--no-wait", default=True, help="Wait for the gates.")
 @click.option("--print", "show", is_flag=True, help="Print what would be sent, for curl.")
 @click.pass_context
-def submit(context: click.Context, directory: Path, folder: Path, wait: bool, show: bool) -> None:
+def submit(
+    context: click.Context,
+    directory: Path,
+    folder: Path,
+    runtime: str | None,
+    wait: bool,
+    show: bool,
+) -> None:
     """Sign a package and submit it to the registry."""
+    named = authoring.read_package(directory).manifest.name
     connection = options.connect(folder)
-    runtime = ledgering.read_parameters(connection).runtimes[-1]
+    runtime = runtime or client.choose_runtime(connection, named)
     if show:
         click.echo(client.pack(connection, directory, runtime).decode())
         return

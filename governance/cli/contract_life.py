@@ -165,14 +165,15 @@ def list_runtimes(folder: Path, as_json: bool) -> None:
 @click.argument("runtime", required=False)
 @options.folder
 def fetch_runtime(runtime: str | None, folder: Path) -> None:
-    """Fetch RUNTIME, or the newest registered one, into this machine's cache.
+    """Fetch RUNTIME, or every registered one, into this machine's cache.
 
-    Its id is computed from the bytes: what is not that runtime is refused.
+    A runtime's id is computed from the bytes: what is not that runtime is refused.
     """
     connection = options.connect(folder)
-    wanted = runtime or ledgering.read_parameters(connection).runtimes[-1]
-    found = attesting.fetch_runtime(connection, wanted)
-    console.print(f"{found.id}\n{found.artifact}", markup=False)
+    wanted = (runtime,) if runtime else ledgering.read_parameters(connection).runtimes
+    for identity in wanted:
+        found = attesting.fetch_runtime(connection, identity)
+        console.print(f"{found.id}\n{found.artifact}", markup=False)
 
 
 @click.command("upload-runtime")

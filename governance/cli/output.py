@@ -49,7 +49,7 @@ def show_fields(document: dict[str, Any]) -> None:
     width = max((len(name) for name in document), default=0)
     for name, value in document.items():
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        console.print(f"[bold]{name:<{width}}[/bold]  {_escape(text)}")
+        console.print(f"[bold]{name:<{width}}[/bold]  {escape(text)}")
 
 
 def confirm(action: str, *, yes: bool) -> None:
@@ -84,10 +84,10 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     text = str(value)
     instant = _INSTANT.fullmatch(text)
-    return f"{instant[1]} {instant[2]}Z" if instant else _escape(text)
+    return f"{instant[1]} {instant[2]}Z" if instant else escape(text)
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Return `text` without control characters and markup: it may come from a stranger."""
     plain = "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
     return plain.replace("[", "\\[")

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from contracts.archives import read_folder, write_archive
+from contracts.errors import RuntimeUnknown
 from contracts.packages import make_package
 from contracts.rechecking import RECHECK_KIND, ContractRecheck
 from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.client.connection import Connection
+from governance.client.ledgering import read_parameters
 from governance.errors import GatesUnfinished
 
 POLL = 0.2
@@ -44,6 +46,28 @@ def submit(connection: Connection, folder: Path, runtime: str) -> dict[str, Any]
     document = pack(connection, folder, runtime)
     answer: dict[str, Any] = connection.post_bytes("/v1/contracts", document, "application/json")
     return answer
+
+
+def choose_runtime(connection: Connection, name: str) -> str:
+    """Return the runtime to submit a version for: that of the version before, or the only one.
+
+    Args:
+        connection: of any member.
+        name: the contract's name.
+
+    Raises:
+        RuntimeUnknown: the network accepts several, and no version in force tells which.
+    """
+    accepted = read_parameters(connection).runtimes
+    versions = connection.pages("/v1/contracts")
+    used = {v["runtime"] for v in versions if v["name"] == name and v["in_force"]}
+    candidates = [one for one in accepted if one in used] or accepted
+    if len(candidates) != 1:
+        raise RuntimeUnknown(
+            f"the network accepts {len(accepted)} runtimes; name one with --runtime:"
+            " see `sekisho contract runtimes`"
+        )
+    return candidates[0]
 
 
 def recheck(connection: Connection, name: str, version: str, reason: str) -> dict[str, Any]:

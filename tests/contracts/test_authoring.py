@@ -19,7 +19,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = Requirements(("form", "lint", "examples", "behaviour"), 8, 2, 10, 300, 90, 10, 400)
+    gates = ("form", "lint", "examples", "behaviour")
+    small = Requirements(gates, 8, 2, 10, 300, 90, 10, 400, 10**12)
     monkeypatch.setattr(authoring, "requirements_of", lambda _: small)
 
 
@@ -40,9 +41,9 @@ def test_a_new_package_passes_and_can_be_submitted(
     assert (report.name, report.version) == ("my_token", "1.0.0")
     assert "every gate passed" in report.text()
     assert {"form", "lint", "examples"} <= set(told)
-    prepared = authoring.prepare(folder, runtime.id)
-    assert open_package(prepared.archive).digest == prepared.body.digest == report.digest
-    assert open_package(prepared.archive).manifest.owner == "trust-b"
+    package = authoring.read_package(folder)
+    assert open_package(package.archive()).digest == package.digest == report.digest
+    assert package.manifest.owner == "trust-b"
 
 
 def test_the_quick_tests_say_what_is_wrong(

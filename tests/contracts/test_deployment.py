@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 from contracts import deployment, store
 from contracts.errors import (
     BindingChanged,
-    ContractFrozen,
     DigestMismatch,
     LiveStates,
     RuntimeUnknown,
@@ -16,11 +15,14 @@ from contracts.errors import (
     VersionConflict,
     VersionNotFound,
 )
+from contracts.in_force import approved, runtimes_in_use, standing
 from contracts.lifecycle import State
 from contracts.packages import Package
 from ledger.database import reading, writing
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.store import log_size, read_entries
+from ledger.standing import Standing
+from ledger.verification import ContractVersion
 from policies.actors import Actor
 from policies.compilation import CompiledRules
 from policies.errors import Denied
@@ -36,6 +38,16 @@ def submit(session: Session, rules: CompiledRules, package: Package) -> deployme
 
 def state(session: Session, version: str = "1.0.0") -> str:
     return store.version_row(session, NAME, version).state
+
+
+def in_force(session: Session) -> str:
+    [found] = [
+        row.version
+        for row in store.versions_of(session, NAME)
+        if standing(session, ContractVersion(NAME, row.version, row.digest), AT)
+        is Standing.IN_FORCE
+    ]
+    return found
 
 
 def make_active(session: Session, version: str, log_index: int | None = None) -> None:
@@ -98,23 +110,43 @@ def test_a_life_from_draft_to_retired(engine: Engine, rules: CompiledRules, pack
     with writing(engine) as session:
         submit(session, rules, package)
         make_active(session, "1.0.0")
-        first = deployment.version_in_force(session, NAME, AT)
-        assert (first.version, first.digest) == ("1.0.0", package.digest)
+        first = ContractVersion(NAME, "1.0.0", package.digest)
+        assert deployment.active_version(session, NAME, log_size(session)) == first
+        assert standing(session, first, AT) is Standing.IN_FORCE
         submit(session, rules, at_version(package, "1.1.0"))
         make_active(session, "1.1.0", log_size(session) + 2)
         assert state(session, "1.1.0") == State.SCHEDULED
         append(session, [LogEntry("x", b"1"), LogEntry("x", b"2")])
         assert [v.version for v in deployment.activate_due(session, AT)] == ["1.1.0"]
         assert state(session) == State.DEPRECATED
-        assert deployment.version_in_force(session, NAME, AT).version == "1.1.0"
+        assert in_force(session) == "1.1.0"
         assert deployment.active_version(session, NAME, 1) == first
-        deployment.check_may_judge(session, first, AT)
+        assert standing(session, first, AT) is Standing.DEPRECATED
         with pytest.raises(LiveStates):
             deployment.retire(session, NAME, "1.0.0", AT, live_states=3)
         deployment.retire(session, NAME, "1.0.0", AT, live_states=3, migration="1.1.0")
-        with pytest.raises(VersionNotFound):
-            deployment.check_may_judge(session, first, AT)
+        assert standing(session, first, AT) is Standing.RETIRED
         assert deployment.source(session, first.digest) == package.source
+
+
+def test_a_version_is_judged_with_what_was_approved(
+    engine: Engine, rules: CompiledRules, package: Package
+):
+    version = ContractVersion(NAME, "1.0.0", package.digest)
+    with writing(engine) as session:
+        assert standing(session, version, AT) is Standing.UNKNOWN
+        submit(session, rules, package)
+        assert standing(session, version, AT) is Standing.NOT_YET
+        assert runtimes_in_use(session) == []
+        make_active(session, "1.0.0")
+        assert runtimes_in_use(session) == [RUNTIME]
+        found = approved(session, version)
+        assert (found.runtime, found.contract.source) == (RUNTIME, package.source)
+        assert found.contract.gas_limit == package.manifest.gas_limit
+        forged = ContractVersion(NAME, "1.0.0", "sha256:" + "0" * 64)
+        assert standing(session, forged, AT) is Standing.UNKNOWN
+        with pytest.raises(VersionNotFound, match="has digest"):
+            approved(session, forged)
 
 
 def test_activation_counts_from_its_index_even_before_it_is_noted(
@@ -146,7 +178,7 @@ def test_a_rollback_is_a_new_activation(engine: Engine, rules: CompiledRules, pa
         append(session, [LogEntry("x", b"1")])
         deployment.schedule(session, NAME, "1.0.0", AT, log_index=log_size(session))
         deployment.activate_due(session, AT)
-        assert deployment.version_in_force(session, NAME, AT).version == "1.0.0"
+        assert in_force(session) == "1.0.0"
         assert state(session, "2.0.0") == State.DEPRECATED
 
 
@@ -184,7 +216,7 @@ def test_gates_run_again_when_another_version_came_into_force(
         assert state(session, "1.1.0") == State.DRAFT
         assert store.job_row(session, late.digest).status == "waiting"
         make_active(session, "1.1.0")
-        assert deployment.version_in_force(session, NAME, AT).version == "1.1.0"
+        assert in_force(session) == "1.1.0"
 
 
 def test_a_freeze_stops_at_once_and_ends_by_itself(
@@ -195,13 +227,13 @@ def test_a_freeze_stops_at_once_and_ends_by_itself(
         make_active(session, "1.0.0")
         until = AT + dt.timedelta(hours=72)
         deployment.freeze(session, NAME, "1.0.0", AT, until=until, reason="fault")
-        with pytest.raises(ContractFrozen):
-            deployment.version_in_force(session, NAME, AT)
+        first = ContractVersion(NAME, "1.0.0", package.digest)
+        assert standing(session, first, AT) is Standing.FROZEN
         with pytest.raises(TransitionRefused):
             deployment.freeze(session, NAME, "1.0.0", AT, until=until + dt.timedelta(seconds=1))
-        assert deployment.version_in_force(session, NAME, until).version == "1.0.0"
+        assert standing(session, first, until) is Standing.IN_FORCE
         deployment.thaw(session, NAME, "1.0.0", AT)
-        assert deployment.version_in_force(session, NAME, AT).version == "1.0.0"
+        assert in_force(session) == "1.0.0"
 
 
 def test_a_version_frozen_while_scheduled_waits(

@@ -160,8 +160,9 @@ def a_freeze_stops_it_at_once(served: Served) -> None:
     assert governing.vote(served.chair, proposal, approve=True)["status"] == "approved"
     assert state(served, "1.0.0") == "frozen"
     answer = pay(served, composed_before)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["type"].endswith(":contract-unknown")
+    assert answer.status_code == 409, answer.text
+    assert answer.json()["type"].endswith(":contract-frozen")
+    assert f"{CONTRACT} 1.0.0 is frozen" in answer.json()["detail"]
     confirm = ConfirmFreeze(name=CONTRACT, version="1.0.0")
     assert decide(served, confirm) == "approved"
     assert served.chair.get(path("1.0.0"))["frozen_until"] is None

@@ -21,6 +21,7 @@ from ledger.database import writing
 from ledger.keys import PublicKey, SoftwareSigner, key_id, public_bytes
 from ledger.network import LedgerParameters
 from ledger.notary import Notary
+from ledger.standing import Standing
 from ledger.statements import (
     Opened,
     Signer,
@@ -96,8 +97,15 @@ class ConservingContract:
 
 
 class EveryContract:
-    def in_force(self, _session: Session, version: ContractVersion, _at: dt.datetime) -> bool:
-        return version == ContractVersion(CONTRACT.name, CONTRACT.version, CONTRACT.digest)
+    """One version is in force; `standings` may say otherwise of it, or of another."""
+
+    def __init__(self) -> None:
+        self.standings = {
+            ContractVersion(CONTRACT.name, CONTRACT.version, CONTRACT.digest): Standing.IN_FORCE
+        }
+
+    def standing(self, _session: Session, version: ContractVersion, _at: dt.datetime) -> Standing:
+        return self.standings.get(version, Standing.UNKNOWN)
 
 
 @dataclass
@@ -137,9 +145,10 @@ class TestNetwork:
         self.accounts: dict[str, SoftwareSigner] = {}
         self.wallet = Wallet()
         self.trades = 0
+        self.contracts = EveryContract()
         judges = Judges(
             self.contract,
-            EveryContract(),
+            self.contracts,
             Notary("platform", self.keys.signers["platform"]),
             self.keys,
         )

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from contracts.errors import SandboxUnavailable
-from contracts.sandbox.pool import Pool, Sandboxed, SandboxVerifier
+from contracts.sandbox.pool import Pool, Sandboxed
 from contracts.sandbox.process import WorkerProcess
 from contracts.sandbox.protocol import Start
 from contracts.sandbox.runtime import Runtime
 from contracts.sandbox.verdicts import Accepted, OutOfGas, Rejected, Unavailable
-from ledger.verification import ContractVersion, VerificationRequest, Verifier
 from tests.sandbox.conftest import CONSERVING, SMALL, token, transaction
 
 HONEST = Sandboxed(CONSERVING)
@@ -140,34 +139,3 @@ def test_a_worker_without_its_runtime_does_not_start(runtime: Runtime):
     start = Start("sha256:" + "0" * 64, str(runtime.folder.parents[1]), 2, 5.0)
     with pytest.raises(SandboxUnavailable, match="did not start"):
         WorkerProcess(start)
-
-
-def test_the_verifier_answers_a_mixed_batch_in_order(two: Pool):
-    honest = ContractVersion("honest", "1.0.0", "sha256:1")
-    loop = ContractVersion("loop", "1.0.0", "sha256:2")
-    broken = ContractVersion("broken", "1.0.0", "sha256:3")
-    sources: dict[ContractVersion, Sandboxed | str] = {
-        honest: CONSERVING,
-        loop: Sandboxed(LOOP, 1_000_000),
-        broken: "def verify(",
-    }
-    verifier: Verifier = SandboxVerifier(two, sources.__getitem__)
-    order = [honest, loop, broken, honest, loop]
-    answers = verifier.verify([VerificationRequest(version, SMALL) for version in order])
-    assert [type(answer) for answer in answers] == [
-        Accepted,
-        OutOfGas,
-        Rejected,
-        Accepted,
-        OutOfGas,
-    ]
-    assert answers[0] == answers[3]
-    assert isinstance(answers[2], Rejected)
-    assert answers[2].line == 1
-
-
-def test_an_unknown_version_is_the_caller_s_error(two: Pool):
-    verifier = SandboxVerifier(two, {}.__getitem__)
-    version = ContractVersion("nobody", "1.0.0", "sha256:1")
-    with pytest.raises(KeyError):
-        verifier.verify([VerificationRequest(version, SMALL)])
