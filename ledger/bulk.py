@@ -9,6 +9,7 @@ converted by the column types' own rules.
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -36,15 +37,19 @@ class _Plan(msgspec.Struct, frozen=True):
         columns: the names of its columns.
         kinds: the database's names of their types.
         converters: what the column's type does to a value; None where it goes as it is.
+        whole: takes the values of a row that names every column; None where some are converted.
     """
 
     table: str
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
     converters: tuple[Converter | None, ...]
+    whole: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         """Return the values of rows in the order of the columns."""
+        if self.whole is not None and all(len(row) == len(self.columns) for row in rows):
+            return list(map(self.whole, rows))
         by_column = [
             [row.get(name) for row in rows]
             if convert is None
@@ -90,11 +95,17 @@ def _row_secured(connection: sa.Connection, table: str) -> bool:
 
 
 def _copy(connection: sa.Connection, plan: _Plan, rows: Sequence[tuple[Any, ...]]) -> None:
+    """COPY the rows; bytes go through the driver's own converter, not its DB-API wrapper."""
+    from psycopg.types.string import (  # noqa: PLC0415 - SQLite needs no driver of PostgreSQL
+        BytesBinaryDumper,
+    )
+
     driver = connection.connection.driver_connection
     if driver is None:
         raise CommitFailed("the connection to the database is closed")
     statement = f"COPY {plan.table} ({', '.join(plan.columns)}) FROM STDIN (FORMAT BINARY)"
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
         copy.set_types(plan.kinds)
         for row in rows:
             copy.write_row(row)
@@ -122,12 +133,10 @@ def _plan(table: type[DeclarativeBase], dialect_name: str) -> _Plan:
     dialect = _dialect(dialect_name)
     columns = list(table.__table__.columns)
     kinds = (str(column.type.compile(dialect)).lower().split("(")[0] for column in columns)
-    return _Plan(
-        str(table.__tablename__),
-        tuple(column.name for column in columns),
-        tuple(kinds),
-        tuple(_converter(column, dialect) for column in columns),
-    )
+    names = tuple(column.name for column in columns)
+    converters = tuple(_converter(column, dialect) for column in columns)
+    whole = None if any(converters) else itemgetter(*names)
+    return _Plan(str(table.__tablename__), names, tuple(kinds), converters, whole)
 
 
 def _dialect(name: str) -> Dialect:

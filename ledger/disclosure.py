@@ -71,14 +71,19 @@ def read_transaction(reader: Reader, txid: str) -> v.TransactionView:
     inputs, outputs = (_sight(viewer, rows, part) for part in ("inputs", "outputs"))
     show = dict(_places(transaction, rows, clear, inputs, outputs))
     index = found.log_index if "log_index" in clear else None
+    signatures = _signatures(found, transaction, inputs) if "signatures" in clear else ()
     return v.TransactionView(
         viewer.decision.rule_set,
         tear_off(transaction, show),
         tuple(_transfers(reader, txid)),
-        _signatures(found, transaction, inputs) if "signatures" in clear else (),
+        signatures,
         _attestations(found, rows) if "signatures" in clear else None,
         None if index is None else _inclusion(reader, transaction.txid, index),
         found.committed_at,
+        tuple(
+            v.SigningKey(*key)
+            for key in store.signing_keys(reader.session, signatures, found.log_index)
+        ),
     )
 
 

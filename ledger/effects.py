@@ -12,7 +12,7 @@ from ledger import working as w
 from ledger.components import Transfer
 from ledger.gateway import STAMP
 from ledger.log.completeness import Scoped
-from ledger.store import chunks, lookup
+from ledger.lookups import chunks, lookup
 from ledger.tables import HoldingRow, RightRow, SnapshotRow, UnspentRow
 from ledger.transactions import OUTPUTS, Transaction
 

@@ -18,15 +18,21 @@ _LENGTHS = [size.to_bytes(8, "big") for size in range(_SHORT + 1)]
 
 def tagged_hash(domain: str, *parts: bytes) -> bytes:
     """Return the 32-byte hash of `parts` under `domain`."""
-    pieces = [_prefix(domain)]
+    pieces = [prefix(domain)]
     for part in parts:
         size = len(part)
         pieces += (_LENGTHS[size] if size <= _SHORT else size.to_bytes(8, "big"), part)
     return hashlib.sha256(b"".join(pieces)).digest()
 
 
+def length(size: int) -> bytes:
+    """Return what precedes a part of `size` bytes."""
+    return _LENGTHS[size] if size <= _SHORT else size.to_bytes(8, "big")
+
+
 @cache
-def _prefix(domain: str) -> bytes:
+def prefix(domain: str) -> bytes:
+    """Return what a hash under `domain` begins with, for who puts the rest together itself."""
     return _PREFIX + domain.encode("ascii") + b"\x00"
 
 

@@ -6,7 +6,7 @@ nullifier to the token that it consumes.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -15,66 +15,38 @@ from sqlalchemy.orm import Session
 from ledger.bulk import insert_rows
 from ledger.components import TimeWindow
 from ledger.errors import OutsideTimeWindow, StateSpent, TearOffInvalid
-from ledger.gateway import STAMP
 from ledger.keys import key_id
+from ledger.lookups import find_rows, lookup
 from ledger.signatures import Attester, Uniqueness
 from ledger.statements import Signer
 from ledger.tables import NullifierRow
 from ledger.tearoffs import Covered, Listed, TearOff, open_tear_off
 from ledger.transactions import COMMANDS, INPUTS, NULLIFIERS, OUTPUTS, PARAMETERS, WINDOW_COMPONENT
 
-MAX_NAMES = 10_000
-"""Hashes looked up in one statement, far below the parameters that both databases take."""
-
 _TABLE = NullifierRow.__table__
-_SPENT = sa.select(_TABLE.c.nullifier).where(
-    _TABLE.c.nullifier.in_(sa.bindparam("names", expanding=True))
-)
+_SPENT = lookup(_TABLE.c.nullifier, sa.select(_TABLE.c.nullifier).where)
 
 
-class Notary(msgspec.Struct, frozen=True):
-    """A notary that this process hosts: its member id and its node key."""
+class Asked(msgspec.Struct, frozen=True):
+    """What a transaction asks of the notary, proved to belong to its TxID.
 
-    member_id: str
-    signer: Signer
+    Args:
+        txid: whose.
+        nullifiers: what it consumes.
+        window: when it may be committed.
+    """
 
-    def attest(
-        self, session: Session, views: Sequence[TearOff], at: dt.datetime
-    ) -> list[Uniqueness]:
-        """Record what the transactions consume and attest each, all or none.
-
-        Args:
-            session: a session of the single writer.
-            views: what the transactions show the notary.
-            at: now, UTC; recorded and signed.
-
-        Raises:
-            TearOffInvalid: a view does not give its TxID, or shows more or less than it should.
-            OutsideTimeWindow: a window does not admit `at`.
-            StateSpent: a nullifier was recorded before, or comes twice.
-        """
-        consumed = [(n, bytes.fromhex(view.txid)) for view in views for n in _admit(view, at)]
-        hashes = [nullifier for nullifier, _ in consumed]
-        if len(set(hashes)) != len(hashes) or find_spent(session, hashes):
-            raise StateSpent("a token was consumed before")
-        rows = [{"nullifier": n, "txid": txid, "attested_at": at} for n, txid in consumed]
-        insert_rows(session, NullifierRow, rows)
-        name = key_id(self.signer.public_key())
-        attester = Attester("notary", self.member_id, self.signer, name)
-        return [Uniqueness(at, attester.sign(bytes.fromhex(view.txid), at)) for view in views]
+    txid: bytes
+    nullifiers: tuple[bytes, ...]
+    window: TimeWindow
 
 
-def find_spent(session: Session, nullifiers: Sequence[bytes]) -> set[bytes]:
-    """Return those of `nullifiers` that were recorded."""
-    found: set[bytes] = set()
-    for start in range(0, len(nullifiers), MAX_NAMES):
-        part = nullifiers[start : start + MAX_NAMES]
-        rows = session.connection().execute(_SPENT, {"names": part}, execution_options=STAMP)
-        found.update(rows.scalars())
-    return found
+def open_view(view: TearOff) -> Asked:
+    """Return what a transaction asks of the notary, of the tear-off that the notary is handed.
 
-
-def _admit(view: TearOff, at: dt.datetime) -> list[bytes]:
+    Raises:
+        TearOffInvalid: the view does not give its TxID, or shows more or less than it should.
+    """
     contents = open_tear_off(view)
     group = view.groups[NULLIFIERS]
     window = contents.parameters.get(WINDOW_COMPONENT)
@@ -88,6 +60,46 @@ def _admit(view: TearOff, at: dt.datetime) -> list[bytes]:
         or not isinstance(view.groups[PARAMETERS], Listed)
     ):
         raise TearOffInvalid("the notary takes the time window and every nullifier, nothing else")
-    if not window.from_time <= at < window.until_time:
-        raise OutsideTimeWindow(f"{at.isoformat()} is outside the transaction's time window")
-    return list(contents.nullifiers.values())
+    return Asked(bytes.fromhex(view.txid), tuple(contents.nullifiers.values()), window)
+
+
+class Notary(msgspec.Struct, frozen=True):
+    """A notary that this process hosts: its member id and its node key."""
+
+    member_id: str
+    signer: Signer
+
+    def attest(self, session: Session, asked: Sequence[Asked], at: dt.datetime) -> list[Uniqueness]:
+        """Record what the transactions consume and attest each, all or none.
+
+        Args:
+            session: a session of the single writer.
+            asked: what `open_view` made of the views that the notary was handed.
+            at: now, UTC; recorded and signed.
+
+        Raises:
+            OutsideTimeWindow: a window does not admit `at`.
+            StateSpent: a nullifier was recorded before, or comes twice.
+        """
+        for one in asked:
+            if not one.window.from_time <= at < one.window.until_time:
+                raise OutsideTimeWindow(
+                    f"{at.isoformat()} is outside the transaction's time window"
+                )
+        rows = [
+            {"nullifier": nullifier, "txid": one.txid, "attested_at": at}
+            for one in asked
+            for nullifier in one.nullifiers
+        ]
+        hashes = [row["nullifier"] for row in rows]
+        if len(set(hashes)) != len(hashes) or find_spent(session, hashes):
+            raise StateSpent("a token was consumed before")
+        insert_rows(session, NullifierRow, rows)
+        name = key_id(self.signer.public_key())
+        attester = Attester("notary", self.member_id, self.signer, name)
+        return [Uniqueness(at, attester.sign(one.txid, at)) for one in asked]
+
+
+def find_spent(session: Session, nullifiers: Iterable[bytes]) -> set[bytes]:
+    """Return those of `nullifiers` that were recorded."""
+    return {row[0] for row in find_rows(session, _SPENT, nullifiers)}

@@ -16,6 +16,7 @@ from ledger.components import CANCEL, Transfer
 from ledger.gateway import STAMP
 from ledger.lookups import find_rows, lookup
 from ledger.notary import find_spent
+from ledger.signatures import TransactionSignature
 from ledger.tables import (
     AccountKeyRow,
     CustodyRow,
@@ -61,6 +62,7 @@ _COMMITTED = lookup(_X.txid, _RECEIPTS.where)
 _VERSIONS = lookup(_X.txid, sa.select(_X.txid, _X.contract, _X.contract_version).where)
 _CURRENT_KEYS = sa.select(_K.investor_id, _K.key_id, _K.public_key).where(_K.until_index.is_(None))
 _KEYS = lookup(_K.investor_id, _CURRENT_KEYS.where)
+_EVERY_KEY = lookup(_K.investor_id, sa.select(AccountKeyRow.__table__).where)
 _CURRENT = sa.select(_C.investor_id, _C.custodian, _C.holder).where(_C.until_index.is_(None))
 _CUSTODY = lookup(_C.investor_id, _CURRENT.where)
 _SESSION: _Query = sa.select(_S.session_status).order_by(_S.log_index.desc()).limit(1)
@@ -131,6 +133,21 @@ def current_keys(session: Session, investors: Iterable[str]) -> dict[str, tuple[
     """Return the id and DER bytes of each investor's account key now."""
     rows = find_rows(session, _KEYS, investors)
     return {row.investor_id: (row.key_id, row.public_key) for row in rows}
+
+
+def signing_keys(
+    session: Session, signatures: Iterable[TransactionSignature], log_index: int
+) -> list[tuple[str, bytes, int]]:
+    """Return investor, DER bytes and first log index of the keys that signed, as of a log index."""
+    owners = {s.by: s.key_id for s in signatures if s.role == "account"}
+    rows = find_rows(session, _EVERY_KEY, owners)
+    return sorted(
+        (row.investor_id, row.public_key, row.from_index)
+        for row in rows
+        if row.key_id == owners[row.investor_id]
+        and row.from_index < log_index
+        and (row.until_index is None or log_index < row.until_index)
+    )
 
 
 def current_custody(session: Session, investors: Iterable[str]) -> dict[str, w.Custody]:

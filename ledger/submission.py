@@ -25,7 +25,9 @@ from ledger.commitment import Judges, Outcome, Receipt, commit_batch
 from ledger.database import may_pass, reading, writing
 from ledger.keys import PublicKey, load_public_key
 from ledger.network import Clock, NodeKeys, ParameterSource
+from ledger.notary import open_view
 from ledger.signatures import Submission, TransactionSignature, check_signature
+from ledger.tearoffs import notary_view
 from ledger.transactions import MAX_TRANSACTION, Transaction, decode_transaction
 from ledger.working import Candidate
 from policies.actions import Action
@@ -42,7 +44,7 @@ MAX_QUEUE = 4_096
 MAX_BATCH = 256
 """Transactions committed at once: more would not make the commit cheaper for each."""
 
-LOT = 100
+LOT = 200
 """Transactions of one request that are queued at once, while the next are being checked."""
 
 PATIENCE = 60.0
@@ -185,7 +187,9 @@ class Submissions:
                 "signatures: expected one of the creator and one of each owner of an input",
                 (Fault("signatures", f"{len(item.signatures)} given, {len(used) + 1} expected"),),
             )
-        return Candidate(transaction, item.body, msgspec.json.encode(item.signatures), used, arms)
+        signatures = msgspec.json.encode(item.signatures)
+        asked = open_view(notary_view(transaction))
+        return Candidate(transaction, item.body, signatures, used, arms, asked)
 
     def _check_creator(self, item: "_Read", actor: Actor) -> None:
         creator, txid = item.transaction.creator, item.transaction.txid

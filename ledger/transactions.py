@@ -9,6 +9,7 @@ transactions.md` says it byte by byte, with test vectors.
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from hashlib import sha256
 from typing import Annotated, Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from msgspec import Meta
 from ledger import components as c
 from ledger.components import Contract, Input, Network, NotaryName, TimeWindow, Token, Transfer
 from ledger.errors import TransactionMalformed
-from ledger.hashing import tagged_hash
+from ledger.hashing import HASH_SIZE, length, prefix, tagged_hash
 from policies.errors import Fault
 
 MAX_TRANSACTION = 1 << 19
@@ -37,6 +38,14 @@ SALT_SIZE = 32
 
 _EMPTY = tagged_hash("component/empty")
 _NUMBERS = [n.to_bytes(4, "big") for n in range(MAX_COMPONENTS + 1)]
+_HASH = length(HASH_SIZE)
+_NUMBER = length(4)
+_IN_GROUP = [_NUMBER + _NUMBERS[group] + _NUMBER for group in range(len(GROUPS))]
+_NONCE = prefix("component/nonce") + _HASH
+_LEAF = [prefix("component/leaf") + part for part in _IN_GROUP]
+_GROUP = [prefix("component/group") + part for part in _IN_GROUP]
+_NODE = prefix("component/node") + _HASH
+_TRANSACTION = prefix("transaction")
 
 
 class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -141,23 +150,24 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=
 
 
 def component_nonce(salt: bytes, group: int, index: int) -> bytes:
-    """Return the nonce of one component."""
-    return tagged_hash("component/nonce", salt, _NUMBERS[group], _NUMBERS[index])
+    """Return the nonce of one component: `component/nonce` over salt, group and place."""
+    return sha256(_NONCE + salt + _IN_GROUP[group] + _NUMBERS[index]).digest()
 
 
 def leaf_hash(group: int, index: int, nonce: bytes, data: bytes) -> bytes:
-    """Return the leaf that stands for a component's bytes and hides them."""
-    return tagged_hash("component/leaf", _NUMBERS[group], _NUMBERS[index], nonce, data)
+    """Return the leaf that hides a component: `component/leaf` over group, place, nonce, bytes."""
+    start = _LEAF[group] + _NUMBERS[index]
+    return sha256(start + _HASH + nonce + length(len(data)) + data).digest()
 
 
 def group_hash(group: int, leaves: Sequence[bytes]) -> bytes:
-    """Return the hash of a group: its number, its size and the root over its leaves."""
-    return tagged_hash("component/group", _NUMBERS[group], _NUMBERS[len(leaves)], _root(leaves))
+    """Return the hash of a group: `component/group` over its number, its size and its root."""
+    return sha256(_GROUP[group] + _NUMBERS[len(leaves)] + _HASH + _root(leaves)).digest()
 
 
 def transaction_id(groups: Sequence[bytes]) -> bytes:
-    """Return the TxID over the five group hashes, in order."""
-    return tagged_hash("transaction", *groups)
+    """Return the TxID: `transaction` over the five group hashes, in order."""
+    return sha256(_TRANSACTION + b"".join([_HASH + group for group in groups])).digest()
 
 
 def nullifier(token: bytes, nonce: bytes) -> bytes:
@@ -174,7 +184,7 @@ def _root(leaves: Sequence[bytes]) -> bytes:
     if len(leaves) == 1:
         return leaves[0]
     split = 1 << (len(leaves) - 1).bit_length() - 1
-    return tagged_hash("component/node", _root(leaves[:split]), _root(leaves[split:]))
+    return sha256(_NODE + _root(leaves[:split]) + _HASH + _root(leaves[split:])).digest()
 
 
 def encode_transaction(transaction: Transaction) -> bytes:

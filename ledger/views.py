@@ -257,6 +257,20 @@ class Inclusion(msgspec.Struct, frozen=True):
     checkpoint: str | None = None
 
 
+class SigningKey(msgspec.Struct, frozen=True):
+    """The account key by which an owner signed: the one in force at the transaction's log index.
+
+    Args:
+        investor_id: whose.
+        public_key: base64 of its DER SubjectPublicKeyInfo.
+        from_index: log index of the statement that registered it: it signs what comes after.
+    """
+
+    investor_id: str
+    public_key: bytes
+    from_index: int
+
+
 class TransactionView(msgspec.Struct, frozen=True):
     """A transaction as a tear-off of what the viewer may see, with whatever proves it.
 
@@ -268,6 +282,7 @@ class TransactionView(msgspec.Struct, frozen=True):
         attestations: of the notary and the registrars.
         inclusion: in the log; the proof once a checkpoint covers it.
         committed_at: when.
+        account_keys: by which the owners in view signed, as of then; they may have other keys now.
     """
 
     rule_set: str
@@ -277,6 +292,7 @@ class TransactionView(msgspec.Struct, frozen=True):
     attestations: Attestations | None
     inclusion: Inclusion | None
     committed_at: dt.datetime
+    account_keys: tuple[SigningKey, ...] = ()
 
 
 class BatchItem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,7 @@ import msgspec
 from ledger import components as c
 from ledger import errors as e
 from ledger.components import Token, Transfer
+from ledger.notary import Asked
 from ledger.transactions import OUTPUTS, Transaction
 
 REGISTER_ARM, CUSTOMER_ARM, ANY_ARM = "own_register", "managed_customers", "everything"
@@ -70,6 +71,7 @@ class Candidate(msgspec.Struct, frozen=True):
         signatures: JSON of the creator's and the owners' signatures.
         account_keys: the key id by which each owner of an input signed.
         arms: in which arms the rules let the creator submit.
+        asked: what it asks of the notary, opened by the notary.
     """
 
     transaction: Transaction
@@ -77,6 +79,7 @@ class Candidate(msgspec.Struct, frozen=True):
     signatures: bytes
     account_keys: Mapping[str, str]
     arms: frozenset[str]
+    asked: Asked
 
 
 class Change(msgspec.Struct, frozen=True):

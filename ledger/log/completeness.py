@@ -16,9 +16,11 @@ may see it (each party to it, and the auditor) can tell which scopes it belongs 
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ledger.errors import LogResourceMissing, LogWrong
@@ -35,6 +37,23 @@ SEAL_KIND = "scopes"
 _SEAL = "scopes/v1"
 NO_TRANSACTIONS = bytes(merkle.HASH_SIZE)
 """The running hash of a scope before its first transaction."""
+
+
+_TABLE = ScopeHeadRow.__table__.c
+_HEADS = sa.select(_TABLE.scope, _TABLE.count, _TABLE.head).where(
+    _TABLE.scope.in_(sa.bindparam("names", expanding=True))
+)
+
+
+def _upsert(insert: Any) -> Any:
+    moved = {"count": insert.excluded.count, "head": insert.excluded.head}
+    return insert.on_conflict_do_update(index_elements=["scope"], set_=moved)
+
+
+_MOVE = {
+    "postgresql": _upsert(postgresql.insert(ScopeHeadRow)),
+    "sqlite": _upsert(sqlite.insert(ScopeHeadRow)),
+}
 
 
 class Scoped(msgspec.Struct, frozen=True):
@@ -94,23 +113,21 @@ def extend(session: Session, transactions: Sequence[Scoped]) -> None:
         session: a session of `ledger.database.writing`.
         transactions: in the order of the log; at most a few hundred scopes.
     """
-    names = {scope for transaction in transactions for scope in transaction.scopes}
-    rows = {
-        row.scope: row
-        for row in session.scalars(sa.select(ScopeHeadRow).where(ScopeHeadRow.scope.in_(names)))
-    }
-    for scope in sorted(names - rows.keys()):
-        rows[scope] = ScopeHeadRow(scope=scope, count=0, head=NO_TRANSACTIONS)
-        session.add(rows[scope])
-    heads = {scope: (row.count, row.head) for scope, row in rows.items()}
+    names = sorted({scope for transaction in transactions for scope in transaction.scopes})
+    heads = dict.fromkeys(names, (0, NO_TRANSACTIONS))
+    connection = session.connection()
+    for scope, count, head in connection.execute(_HEADS, {"names": names}):
+        heads[scope] = count, head
     for transaction in transactions:
         for scope in transaction.scopes:
             count, head = heads[scope]
             index, txid = transaction.entry_index, transaction.txid
             heads[scope] = count + 1, next_head(scope, head, count, index, txid)
-    for scope, row in rows.items():
-        row.count, row.head = heads[scope]
-    session.flush()
+    rows = [
+        {"scope": scope, "count": count, "head": head} for scope, (count, head) in heads.items()
+    ]
+    if rows:
+        connection.execute(_MOVE[connection.dialect.name], rows)
 
 
 def next_head(scope: str, head: bytes, position: int, entry_index: int, txid: bytes) -> bytes:
