@@ -85,6 +85,7 @@ class Gateway:
         where: Mapping[str, Any] | None = None,
         cursor: str | None = None,
         limit: int = MAX_PAGE,
+        reverse: bool = False,
     ) -> Page:
         """Return the rows of `view` that the decision admits, from `cursor` on.
 
@@ -95,6 +96,7 @@ class Gateway:
             where: fields and the values that they must have.
             cursor: as an earlier page gave it.
             limit: rows at most, up to `MAX_PAGE`.
+            reverse: against the view's own order.
 
         Raises:
             FieldNotComparable: `where` names a field that is not clear in every arm.
@@ -102,10 +104,11 @@ class Gateway:
         """
         limit = max(1, min(limit, MAX_PAGE))
         values = _check_filters(view, viewer.decision, where or {})
-        after = self._after(session, view, viewer, cursor)
+        listed = f"{view.resource} reversed" if reverse else view.resource
+        after = self._after(session, view, viewer, listed, cursor)
         connection = session.connection()
         lateral = connection.dialect.name == "postgresql"
-        shape = Shape(tuple(values), after is not None, lateral)
+        shape = Shape(tuple(values), after is not None, lateral, reverse)
         prepared = self._prepared(view, viewer.decision, shape)
         parameters = {
             "viewer": viewer.member_id,
@@ -120,7 +123,7 @@ class Gateway:
         if len(found) > limit:
             last, places = found[limit - 1], prepared.places
             key = [_plain(last[places[f"name_{i}"]]) for i in range(len(view.names))]
-            more = self._pseudonyms.cursor(viewer.member_id, view.resource, key)
+            more = self._pseudonyms.cursor(viewer.member_id, listed, key)
         return Page(rows, more)
 
     def pseudonym(self, viewer: Viewer, txid: bytes, value: str) -> str:
@@ -146,12 +149,14 @@ class Gateway:
         return kept
 
     def _after(
-        self, session: Session, view: View, viewer: Viewer, cursor: str | None
+        self, session: Session, view: View, viewer: Viewer, listed: str, cursor: str | None
     ) -> tuple[Any, ...] | None:
         """Return the key of the row that the cursor names."""
         if cursor is None:
             return None
-        name = self._pseudonyms.open_cursor(viewer.member_id, view.resource, cursor)
+        name = self._pseudonyms.open_cursor(viewer.member_id, listed, cursor)
+        if len(name) != len(view.names):
+            raise CursorInvalid("the cursor is of another list")
         key = [_sqlish(part, column) for part, column in zip(name, view.names, strict=True)]
         if view.names == view.key:
             return tuple(key)

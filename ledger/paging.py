@@ -33,11 +33,13 @@ class Shape(msgspec.Struct, frozen=True):
         where: fields that are filtered by.
         after: whether there is a cursor.
         lateral: whether the database has lateral joins.
+        reverse: whether the list runs against the view's own order.
     """
 
     where: tuple[str, ...]
     after: bool
     lateral: bool = False
+    reverse: bool = False
 
 
 class Prepared:
@@ -53,6 +55,7 @@ class Prepared:
 
     def __init__(self, view: View, decision: Decision, shape: Shape) -> None:
         self.view, self.decision, self.shape = view, decision, shape
+        self.descending = view.descending is not shape.reverse
         self.branches = [
             (grant.arm, predicate)
             for grant in decision.grants
@@ -163,21 +166,21 @@ class Prepared:
         if isinstance(predicate, Names) and _indexed(view, predicate.column):
             owner = predicate.column
             key.insert(0, owner)
-            conditions.append(owner >= _VIEWER if view.descending else owner <= _VIEWER)
+            conditions.append(owner >= _VIEWER if self.descending else owner <= _VIEWER)
             after = [_VIEWER, *after]
             if not self.shape.after:
-                conditions.append(owner <= _VIEWER if view.descending else owner >= _VIEWER)
+                conditions.append(owner <= _VIEWER if self.descending else owner >= _VIEWER)
         else:
             conditions.append(predicate(_VIEWER))
         if self.shape.after:
             left: Any = key[0] if len(key) == 1 else sa.tuple_(*key)
             right: Any = after[0] if len(key) == 1 else sa.tuple_(*after)
-            conditions.append(left < right if view.descending else left > right)
+            conditions.append(left < right if self.descending else left > right)
         rows = sa.select(*columns).select_from(view.source).where(*conditions)
         return rows.order_by(*self._order(key)).limit(_LIMIT)
 
     def _order(self, key: Sequence[Column]) -> list[sa.UnaryExpression[Any]]:
-        return [column.desc() if self.view.descending else column.asc() for column in key]
+        return [column.desc() if self.descending else column.asc() for column in key]
 
 
 def _indexed(view: View, owner: Column) -> bool:

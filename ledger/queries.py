@@ -63,7 +63,13 @@ class Reader(msgspec.Struct, frozen=True):
         """Return a page of `view`."""
         where = {name: value for name, value in asked.where.items() if value is not None}
         page = self.gateway.page(
-            self.session, view, viewer, where=where, cursor=asked.cursor, limit=asked.limit
+            self.session,
+            view,
+            viewer,
+            where=where,
+            cursor=asked.cursor,
+            limit=asked.limit,
+            reverse=asked.reverse,
         )
         name = NAMED_BY.get(view.resource)
         if self.notes is not None and name is not None:
@@ -74,11 +80,15 @@ class Reader(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Which part of a list is asked for: filters (None: any), cursor, rows at most."""
+    """Which part of a list is asked for: filters (None: any), cursor, rows at most, in what order.
+
+    `reverse` is against the list's own order, which its use case names.
+    """
 
     where: Mapping[str, Any] = {}
     cursor: str | None = None
     limit: int = 50
+    reverse: bool = False
 
 
 def list_transfers(reader: Reader, asked: Asked) -> v.TransferPage:

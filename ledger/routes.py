@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -29,6 +30,13 @@ from policies.compilation import CompiledRules
 from policies.errors import Fault
 
 MAX_ITEMS = 200  # transactions in one request
+
+
+class Order(StrEnum):
+    """The order of a list: its own, as its description says, or the reverse."""
+
+    OWN = "own"
+    REVERSED = "reversed"
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +117,7 @@ def list_transfers(
     transfer_type: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.TransferPage:
     """Return the transfers that the caller may see, newest first."""
     where = {
@@ -117,7 +126,7 @@ def list_transfers(
         "transfer_type": transfer_type,
     }
     with asker.reading() as reader:
-        return queries.list_transfers(reader, Asked(where, cursor, limit))
+        return queries.list_transfers(reader, Asked(where, cursor, limit, order is Order.REVERSED))
 
 
 @read(
@@ -131,11 +140,12 @@ def list_tokens(
     investor_id: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.TokenPage:
     """Return unspent tokens, with what spending them takes."""
     where = {"token_id": token_id, "investor_id": investor_id}
     with asker.reading() as reader:
-        return queries.list_tokens(reader, Asked(where, cursor, limit))
+        return queries.list_tokens(reader, Asked(where, cursor, limit, order is Order.REVERSED))
 
 
 @read(
@@ -147,10 +157,11 @@ def list_rights(
     asker: Asks,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.RightPage:
     """Return the beneficial rights that the caller may see."""
     with asker.reading() as reader:
-        return queries.list_rights(reader, Asked({}, cursor, limit))
+        return queries.list_rights(reader, Asked({}, cursor, limit, order is Order.REVERSED))
 
 
 @read(
@@ -164,11 +175,12 @@ def list_holdings(
     investor_id: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.HoldingPage:
     """Return what investors hold now."""
     where = {"beneficial_right_id": beneficial_right_id, "investor_id": investor_id}
     with asker.reading() as reader:
-        return queries.list_holdings(reader, Asked(where, cursor, limit))
+        return queries.list_holdings(reader, Asked(where, cursor, limit, order is Order.REVERSED))
 
 
 @read(
@@ -267,10 +279,11 @@ def list_uniqueness(
     asker: Asks,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.UniquenessPage:
     """Return what the notary keeps."""
     with asker.reading() as reader:
-        return queries.list_uniqueness(reader, Asked({}, cursor, limit))
+        return queries.list_uniqueness(reader, Asked({}, cursor, limit, order is Order.REVERSED))
 
 
 @read(
@@ -283,10 +296,11 @@ def list_custody(
     investor_id: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.CustodyPage:
     """Return the caller's customers, those of the past included."""
     with asker.reading() as reader:
-        asked = Asked({"investor_id": investor_id}, cursor, limit)
+        asked = Asked({"investor_id": investor_id}, cursor, limit, order is Order.REVERSED)
         return queries.list_custody(reader, asked)
 
 
@@ -300,10 +314,11 @@ def list_account_keys(
     investor_id: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.AccountKeyPage:
     """Return account keys, those of the past included."""
     with asker.reading() as reader:
-        asked = Asked({"investor_id": investor_id}, cursor, limit)
+        asked = Asked({"investor_id": investor_id}, cursor, limit, order is Order.REVERSED)
         return queries.list_account_keys(reader, asked)
 
 
@@ -316,10 +331,11 @@ def list_controls(
     asker: Asks,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
+    order: FromQuery[Order] = Order.OWN,
 ) -> v.ControlPage:
     """Return which rights may be transferred."""
     with asker.reading() as reader:
-        return queries.list_controls(reader, Asked({}, cursor, limit))
+        return queries.list_controls(reader, Asked({}, cursor, limit, order is Order.REVERSED))
 
 
 @read(

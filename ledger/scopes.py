@@ -287,9 +287,10 @@ CUSTODY = View(
 
 
 def _holds_of(registrar: Any) -> sa.ColumnElement[bool]:
-    held = sa.select(_H.investor_id).where(
-        _R.beneficial_right_id == _H.beneficial_right_id, _R.registrar == registrar
+    kept = sa.join(
+        HoldingRow.__table__, RightRow.__table__, _R.beneficial_right_id == _H.beneficial_right_id
     )
+    held = sa.select(_H.investor_id).select_from(kept).where(_R.registrar == registrar)
     return _K.investor_id.in_(held)
 
 
