@@ -26,6 +26,7 @@ from governance.identity import announcements as announced
 from ledger.errors import LedgerError
 from ledger.keys import PublicKey
 from ledger.log.completeness import read_seal
+from ledger.log.tiles import Bundle
 from ledger.statements import Envelope, read_statement
 
 MOST_BEFORE_GENESIS = 64
@@ -100,7 +101,8 @@ class Auditor:
         Raises:
             EntryWrong, ReplayDiffers: one is not what must stand there; the message names it.
         """
-        if self._before is None and self.transactions.take_all(entries):
+        founded = self._before is None
+        if founded and isinstance(entries, Bundle) and self.transactions.take_bundle(entries):
             self._count += len(entries)
             return
         for index, data in enumerate(entries, first):

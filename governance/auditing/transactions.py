@@ -1,6 +1,8 @@
 """Transactions in the log: one commitment each, and one's own tear-offs behind them."""
 
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -10,13 +12,28 @@ from governance.auditing.entries import TRANSACTION
 from governance.errors import AnchorsInvalid, EntryWrong
 from ledger.commitment import log_commitment
 from ledger.errors import LedgerError
+from ledger.hashing import HASH_SIZE
+from ledger.log.merkle import leaf_hash
+from ledger.log.tiles import Bundle
+from ledger.owners import check_owners
 from ledger.signatures import TransactionSignature, check_signature
 from ledger.tearoffs import open_tear_off
 from ledger.views import TransactionView
 
 PREFIX = b'{"sekisho":"transaction/v1"'
-_SHORT = slice(len(PREFIX) + len(b',"commitment":"'), len(PREFIX) + len(b',"commitment":"') + 32)
-"""Where an entry has the first 16 bytes of its commitment, in hex: enough to tell it apart."""
+_LENGTH = len(PREFIX) + len(b',"commitment":""}') + 2 * HASH_SIZE
+_STEP = _LENGTH + 2
+_BLANK = _LENGTH.to_bytes(2, "big") + PREFIX + b',"commitment":"%b"}' % (b"0" * 2 * HASH_SIZE)
+"""A commitment as it stands in a bundle, which gives the length of each entry first: all zeroes."""
+
+_DIGITS = b"0123456789abcdef"
+_TO_ZERO = bytes.maketrans(_DIGITS, b"0" * len(_DIGITS))
+_LETTERS = [
+    (place, _BLANK[place : place + 1])
+    for place in range(_BLANK.index(b':"0'))
+    if _BLANK[place] in _DIGITS
+]
+"""Where letters of the form itself could be digits, such as the `e` of its first word."""
 
 
 class Transactions:
@@ -28,7 +45,8 @@ class Transactions:
 
     def __init__(self, own: dict[bytes, TransactionView]) -> None:
         self._own = own
-        self._seen: set[bytes] = set()
+        self._seen: set[int] = set()
+        self._all = bytearray()  # leaf hashes, 32 bytes each
         self.placed: dict[int, TransactionView] = {}
 
     def take(self, index: int, data: bytes) -> None:
@@ -40,26 +58,46 @@ class Transactions:
         found = TRANSACTION.fullmatch(data)
         if found is None:
             raise EntryWrong(f"entry {index} (transaction) is no commitment to a transaction")
-        short = data[_SHORT]
-        if short in self._seen:
+        hashed = leaf_hash(data)
+        (word,) = _first_words(hashed)
+        if word in self._seen and self._holds(hashed):
             raise EntryWrong(f"entry {index} (transaction): the transaction was committed before")
-        self._seen.add(short)
+        self._seen.add(word)
+        self._all += hashed
+        self._place(index, data)
+
+    def take_bundle(self, bundle: Bundle) -> bool:
+        """Take a bundle of nothing but commitments that are new; return False, if it is not.
+
+        As `take` for each, in a fraction of the time: the bundle is compared as a whole, its digits
+        taken for zeroes, then the few letters of the form that could be digits.
+        """
+        data, count = bundle.data, len(bundle)
+        if bundle.step != _STEP or data.translate(_TO_ZERO) != _BLANK.translate(_TO_ZERO) * count:
+            return False
+        if any(data[place::_STEP] != letter * count for place, letter in _LETTERS):
+            return False
+        hashed = b"".join(bundle.leaf_hashes())
+        known = len(self._seen)
+        self._seen.update(_first_words(hashed))
+        if len(self._seen) != known + count:
+            return False  # by words alone; `take` compares the hashes whole
+        self._all += hashed
+        if self._own:
+            for index, entry in enumerate(bundle, bundle.start):
+                self._place(index, entry)
+        return True
+
+    def _holds(self, hashed: bytes) -> bool:
+        """Say whether an entry with this leaf hash came before."""
+        place = self._all.find(hashed)
+        while place % HASH_SIZE and place >= 0:
+            place = self._all.find(hashed, place + 1)
+        return place >= 0
+
+    def _place(self, index: int, data: bytes) -> None:
         if self._own and (view := self._own.get(data)) is not None:
             self.placed[index] = view
-
-    def take_all(self, entries: Sequence[bytes]) -> bool:
-        """Take entries that are all commitments, and new; return False, and take none, if not.
-
-        As `take` for each, in half the time. Whoever brought transactions of its own is shown
-        where they are by `take` only.
-        """
-        if self._own or not all(map(TRANSACTION.fullmatch, entries)):
-            return False
-        fresh = {data[_SHORT] for data in entries}
-        if len(fresh) < len(entries) or not self._seen.isdisjoint(fresh):
-            return False
-        self._seen |= fresh
-        return True
 
     def finish(self, certificates: Certificates) -> int:
         """Return how many of one's own transactions were found, all as they were shown.
@@ -78,6 +116,16 @@ class Transactions:
         for index, view in self.placed.items():
             _check(index, view, certificates)
         return len(self.placed)
+
+
+def _first_words(hashes: bytes) -> tuple[int, ...]:
+    """Return the first 64 bits of each hash."""
+    return _words(len(hashes) // HASH_SIZE).unpack(hashes)
+
+
+@cache
+def _words(count: int) -> struct.Struct:
+    return struct.Struct("<" + f"Q{HASH_SIZE - 8}x" * count)
 
 
 def read_tear_offs(folder: Path | None) -> dict[bytes, TransactionView]:
@@ -108,7 +156,7 @@ def _read(folder: Path) -> Iterator[tuple[bytes, TransactionView]]:
 
 
 def _check(index: int, view: TransactionView, certificates: Certificates) -> None:
-    """Check place and members' signatures; account keys are no certificates, and not checked."""
+    """Check its place, members' signatures by certified keys, owners' by the keys of the time."""
     if view.inclusion is not None and view.inclusion.log_index != index:
         raise EntryWrong(
             f"transaction {view.tear_off.txid} is at entry {index}; it was shown at"
@@ -122,6 +170,13 @@ def _check(index: int, view: TransactionView, certificates: Certificates) -> Non
             _check_signature(index, view, signature, certificates, notary=False)
         unique = view.attestations.notary.signature
         _check_signature(index, view, unique, certificates, notary=True)
+    if view.signatures:
+        try:
+            check_owners(view, index)
+        except LedgerError as error:
+            raise EntryWrong(
+                f"entry {index} (transaction {view.tear_off.txid}): {error}"
+            ) from error
 
 
 def _check_signature(

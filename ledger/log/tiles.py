@@ -4,13 +4,15 @@ Pure. A path is relative to the log's prefix: `checkpoint`, `tile/0/x001/x234/06
 `tile/1/000.p/17`, `tile/entries/000`.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from typing import overload
 
 import msgspec
 
 from ledger.errors import LogResourceMissing, LogWrong
-from ledger.log.merkle import HASH_SIZE, hash_level
+from ledger.log.merkle import HASH_SIZE, LEAF_PREFIX, hash_level, leaf_hashes
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -142,8 +144,8 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
-def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
-    """Return the entries of a bundle.
+class Bundle(Sequence[bytes]):
+    """The entries of a bundle, told apart only once somebody asks for them.
 
     Args:
         data: the bundle.
@@ -153,6 +155,58 @@ def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
     Raises:
         LogWrong: more, fewer or cut-off entries; the message names the entry.
     """
+
+    def __init__(self, data: bytes, start: int, width: int) -> None:
+        self.data, self.start, self._width = data, start, width
+        self.step = _even_step(data, width)
+        self._entries = None if self.step else _decode(data, start, width)
+        self._hashes: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        """Return how many entries it holds."""
+        return self._width
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        """Return the entry at `place`, or those of a slice."""
+        return self.entries()[place]
+
+    def entries(self) -> list[bytes]:
+        """Return the entries."""
+        if self._entries is None:
+            step = self.step
+            ends = range(step, len(self.data) + 1, step)
+            self._entries = [self.data[end - step + 2 : end] for end in ends]
+        return self._entries
+
+    def leaf_hashes(self) -> list[bytes]:
+        """Return the hash of each entry, as `merkle.leaf_hashes` does.
+
+        Where all entries have one length, the second byte of each length makes room for the
+        prefix: then an entry is cut out and given its prefix at once.
+        """
+        if self._hashes is None:
+            self._hashes = self._hash() if self.step else leaf_hashes(self.entries())
+        return self._hashes
+
+    def _hash(self) -> list[bytes]:
+        step, sha256 = self.step, hashlib.sha256
+        prefixed = bytearray(self.data)
+        prefixed[1::step] = LEAF_PREFIX * self._width
+        whole = bytes(prefixed)
+        ends = range(step, len(whole) + 1, step)
+        return [sha256(whole[end - step + 1 : end]).digest() for end in ends]
+
+
+def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
+    """Return the entries of a bundle (see `Bundle`)."""
+    return Bundle(data, start, width).entries()
+
+
+def _decode(data: bytes, start: int, width: int) -> list[bytes]:
     entries: list[bytes] = []
     place = 0
     size = len(data)
@@ -168,3 +222,13 @@ def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
             f" {len(data) - place} more bytes; expected {width} entries"
         )
     return entries
+
+
+def _even_step(data: bytes, width: int) -> int:
+    """Return the bytes from one entry to the next if all have one length, as commitments do."""
+    step, rest = divmod(len(data), width)
+    if rest or not 2 < step <= MAX_ENTRY + 2:  # noqa: PLR2004 - the length itself has two bytes
+        return 0
+    length = (step - 2).to_bytes(2, "big")
+    even = data[::step] == length[:1] * width and data[1::step] == length[1:] * width
+    return step if even else 0
