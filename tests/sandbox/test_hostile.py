@@ -1,14 +1,22 @@
 """Programs that mean harm do none, get a verdict at once, and leave the worker serving."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from contracts.sandbox.pool import Pool, Sandboxed
-from contracts.sandbox.verdicts import CODE_PATTERN, Accepted, OutOfGas, Rejected
-from tests.sandbox.conftest import CONSERVING, SMALL
-from tests.sandbox.hostile import FAMILIES, at_module_level, inside_verify
+from contracts.sandbox.verdicts import (
+    CODE_PATTERN,
+    Accepted,
+    OutOfGas,
+    Rejected,
+    Unavailable,
+    Verdict,
+)
+from tests.sandbox.conftest import CONSERVING, SMALL, token, transaction
+from tests.sandbox.hostile import FAMILIES, at_module_level, inside_verify, when_poisoned
 
 AT_ONCE = 0.2  # seconds, of the worker's processor time: the machine is busy with other tests
 ATTEMPTS = 5  # the best of these counts
@@ -21,19 +29,27 @@ CASES = [
     for place in PLACES
 ]
 HONEST = Sandboxed(CONSERVING)
+WRONG = json.dumps(transaction(outputs=[token("INV-B", 1)]))
+POISON = SMALL.replace('"TRD1"', '"POISON"')
+POISONS = [
+    pytest.param(program, id=name.replace(" ", "_"))
+    for name, program in FAMILIES["introspection"].items()
+]
 
 
 def test_there_are_enough_of_them():
     assert set(FAMILIES) == {"introspection", "cpu", "memory", "recursion", "parsing"}
     assert all(len(programs) >= 30 for programs in FAMILIES.values())
-    assert len(CASES) >= 300
+    assert len(CASES) >= 600
 
 
 @pytest.fixture(scope="module")
-def honest_verdict(pool: Pool) -> Accepted:
-    verdict = pool.judge(HONEST, [SMALL])[0].verdict
-    assert isinstance(verdict, Accepted)
-    return verdict
+def honest_verdicts(pool: Pool) -> list[Verdict | Unavailable]:
+    """What an honest contract says of a right and a wrong transaction, with its gas."""
+    right, wrong = verdicts = [outcome.verdict for outcome in pool.judge(HONEST, [SMALL, WRONG])]
+    assert isinstance(right, Accepted)
+    assert isinstance(wrong, Rejected)
+    return verdicts
 
 
 def processor_time(pool: Pool) -> float:
@@ -44,7 +60,13 @@ def processor_time(pool: Pool) -> float:
 
 
 @pytest.mark.parametrize(("place", "program"), CASES)
-def test_no_harm(pool: Pool, honest_verdict: Accepted, tmp_path: Path, place: str, program: str):
+def test_no_harm(
+    pool: Pool,
+    honest_verdicts: list[Verdict | Unavailable],
+    tmp_path: Path,
+    place: str,
+    program: str,
+):
     canary = tmp_path / "canary"
     contract = Sandboxed(PLACES[place](program.replace("{canary}", str(canary))))
     took, verdicts = [], set()
@@ -63,5 +85,19 @@ def test_no_harm(pool: Pool, honest_verdict: Accepted, tmp_path: Path, place: st
         assert not any(ord(character) < 32 for character in verdict.message)
         assert "root:" not in verdict.message, "a file of the host was read"
     assert not canary.exists()
-    assert pool.judge(HONEST, [SMALL])[0].verdict == honest_verdict
+    after = [outcome.verdict for outcome in pool.judge(HONEST, [SMALL, WRONG])]
+    assert after == honest_verdicts
     assert min(took) < AT_ONCE
+
+
+@pytest.mark.parametrize("program", POISONS)
+def test_a_transaction_leaves_nothing_for_the_next_one(pool: Pool, program: str):
+    """The contract tampers while it judges one transaction; it judges the others as ever."""
+    contract = Sandboxed(when_poisoned(program, CONSERVING))
+    before = [outcome.verdict for outcome in pool.judge(contract, [SMALL, WRONG])]
+    assert [type(verdict) for verdict in before] == [Accepted, Rejected]
+    poisoned = pool.judge(contract, [POISON, SMALL, WRONG, POISON, WRONG, SMALL])
+    verdicts = [outcome.verdict for outcome in poisoned]
+    assert verdicts[1:3] == before
+    assert verdicts[4:] == before[::-1]
+    assert verdicts[0] == verdicts[3]

@@ -71,4 +71,47 @@ PROGRAMS = {
         "import copy\nx = [list(range(1000)) for _ in range(100)]\nwhile True:\n"
         "    copy.deepcopy(x)"
     ),
+    "str loops": r"""
+class E(Exception):
+    def __str__(self):
+        while True: pass
+raise E
+""",
+    "gc collect loop": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+g = imp('gc')
+while True: g.collect()
+""",
+    "str power": r"""
+str(10 ** 4300)
+""",
+    "int pow neg": r"""
+pow(2, -10**6, 10**5000+1)
+""",
+    "regex bomb nested": r"""
+import re
+re.fullmatch('(' * 50 + 'a*' + ')*' * 50, 'a' * 40 + 'b')
+""",
+    "regex lookbehind": r"""
+import re
+re.search('(?<=a{1000})b' * 100, 'a' * 100000)
+""",
+    "regex repeat": r"""
+import re
+re.compile('(?:a{0,65535}){0,65535}').match('a'*100000 + 'b')
+""",
+    "regex big charset": r"""
+import re
+re.compile('[' + ''.join(map(chr, range(0x100, 0xd000))) + ']')
+""",
+    "unicode normalize": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+imp('unicodedata').normalize('NFKD', '\ufdfa' * 1000000)
+""",
 }

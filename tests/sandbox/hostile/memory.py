@@ -60,4 +60,37 @@ PROGRAMS = {
     "print a lot": "while True:\n    print('x' * 1000000)",
     "decimal digits": "import decimal\ndecimal.Decimal(10) ** 100000000",
     "base64 of all": "import base64\nx = b'a'\nwhile True:\n    x = base64.b64encode(x)",
+    "str huge": r"""
+class E(Exception):
+    def __str__(self):
+        return 'x' * (80 << 20)
+raise E
+""",
+    "type name huge": r"""
+E = type('E' * (20 << 20), (Exception,), {})
+raise E('x')
+""",
+    "str format width": r"""
+'{:>1000000000}'.format(1)
+""",
+    "percent width again": r"""
+'%1000000000d' % 1
+""",
+    "bytes percent": r"""
+b'%*d' % (10**9, 1)
+""",
+    "struct": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+imp('struct').pack('1000000000x')
+""",
+    "array": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+imp('array').array('b', b'x') * (1 << 30)
+""",
 }

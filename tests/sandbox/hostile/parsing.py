@@ -91,4 +91,55 @@ PROGRAMS = {
     "exponent in JSON": (
         "import json\njson.loads('1e' + '9' * 1000000, parse_float=__import__('decimal').Decimal)"
     ),
+    "marshal code": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+m = imp('marshal')
+m.loads(b'\xfb' * 100)
+""",
+    "compile 10MB": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+b['compile']('x=1\n' * 2500000, 'x', 'exec')
+""",
+    "ast parse deep": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+imp('ast').parse('(' * 190 + ')' * 190)
+""",
+    "tokenizer bytes null": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+b['compile'](b'\0', 'x', 'exec')
+""",
+    "cookie": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+b['compile'](b'# -*- coding: punycode -*-\n' + b'a' * 100000, 'x', 'exec')
+""",
+    "cookie hex": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+b['exec'](b'# coding: rot13\nvzcbeg bf')
+""",
+    "deep fstring": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+b['compile']('f"' + '{' * 3000, 'x', 'exec')
+""",
+    "const fold": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+b['compile']('((1,2,3)*100)*100*100*100', 'x', 'exec')
+""",
 }

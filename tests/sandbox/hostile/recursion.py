@@ -85,4 +85,28 @@ PROGRAMS = {
         "import contextlib\ns = contextlib.ExitStack()\nfor _ in range(20000):\n"
         "    s.push(s.__exit__)\ns.close()"
     ),
+    "recursion huge json nested": r"""
+import json
+sys = json.codecs.sys
+sys.setrecursionlimit(2**31-1)
+json.loads('['*200000)
+""",
+    "marshal deep": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+m = imp('marshal')
+m.loads(b'(\x01\x00\x00\x00' * 200000)
+""",
+    "marshal dumps deep": r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+m = imp('marshal')
+x = ()
+for _ in range(100000): x = (x,)
+m.dumps(x)
+""",
 }
