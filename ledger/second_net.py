@@ -24,6 +24,15 @@ from ledger.tables import PROTECTED
 SETTING = "sekisho.member"
 """The PostgreSQL setting that names for whom a transaction reads."""
 
+PLANS = "plan_cache_mode"
+"""The PostgreSQL setting that says whether a statement is planned anew for its parameters.
+
+For a member it is not: its statements have one good plan whoever asks, and a plan that depends on
+how many rows name whom would take time to make and tell by its timing.
+"""
+
+_SETTINGS = "SELECT set_config(%s, %s, true), set_config(%s, %s, true)"
+
 ITSELF = "*"
 """Its value when the ledger reads and writes for itself; no member has this id."""
 
@@ -141,5 +150,6 @@ def _read_for(connection: sa.Connection, *args: Any) -> None:
     member = context.execution_options.get(MEMBER, ITSELF)
     driver = connection.connection.driver_connection
     if driver is not None and connection.info.get(SETTING) != member:
-        driver.execute("SELECT set_config(%s, %s, true)", (SETTING, member))
+        plans = "auto" if member == ITSELF else "force_generic_plan"
+        driver.execute(_SETTINGS, (SETTING, member, PLANS, plans))
         connection.info[SETTING] = member

@@ -25,11 +25,12 @@ from sqlalchemy.orm import Session
 from ledger import queries
 from ledger.bulk import insert_rows
 from ledger.database import Base, connect, protect_append_only, reading, writing
-from ledger.gateway import STAMP, Gateway
+from ledger.gateway import MEMBER, STAMP, Gateway
 from ledger.paging import Prepared, Shape
 from ledger.pseudonyms import Pseudonyms
 from ledger.queries import Asked, Reader
 from ledger.scopes import TRANSFERS
+from ledger.second_net import attach
 from ledger.tables import TransferRow
 from policies.actions import Action
 from policies.actors import Actor
@@ -70,9 +71,15 @@ def fill(engine: Engine, hidden: int) -> None:
     _analyse(engine)
 
 
-def measure(engines: Mapping[int, Engine]) -> list[dict[str, Any]]:
-    """Return the rows of one database: every size in turn, again and again."""
+def measure(filled: Mapping[int, Engine]) -> list[dict[str, Any]]:
+    """Return the rows of one database: every size in turn, again and again, over the nets."""
     rows = []
+    engines = {
+        size: connect(engine.url.render_as_string(hide_password=False))
+        for size, engine in filled.items()
+    }
+    for engine in engines.values():
+        attach(engine)
     for viewer, (role, columns) in VIEWERS.items():
         with ExitStack() as stack:
             lanes = {
@@ -95,6 +102,8 @@ def measure(engines: Mapping[int, Engine]) -> list[dict[str, Any]]:
                     "growth": lanes[size].ours / lanes[least].ours,
                 }
             )
+    for engine in engines.values():
+        engine.dispose()
     return rows
 
 
@@ -294,7 +303,8 @@ def _statement(session: Session, rules: CompiledRules, actor: Actor) -> Callable
     lateral = session.connection().dialect.name == "postgresql"
     query = Prepared(TRANSFERS, decision, Shape((), after=False, lateral=lateral)).query
     parameters = {"viewer": actor.member_id, "row_limit": PAGE}
-    return lambda: session.connection().execute(query, parameters, execution_options=STAMP).all()
+    options = {**STAMP, MEMBER: actor.member_id}
+    return lambda: session.connection().execute(query, parameters, execution_options=options).all()
 
 
 def _by_hand(session: Session, viewer: str, columns: tuple[str, ...]) -> Callable[[], Any]:
@@ -315,6 +325,7 @@ def _by_hand(session: Session, viewer: str, columns: tuple[str, ...]) -> Callabl
         f"SELECT {fields} FROM ledger_transfer WHERE row_id IN (SELECT row_id FROM ({branches})"
         f" AS united ORDER BY row_id DESC LIMIT {PAGE}) ORDER BY row_id DESC"
     ).columns(*chosen)
+    options = {**STAMP, MEMBER: viewer}
     return lambda: (
-        session.connection().execute(statement, {"member": viewer}, execution_options=STAMP).all()
+        session.connection().execute(statement, {"member": viewer}, execution_options=options).all()
     )
