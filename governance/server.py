@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from granian.constants import Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.server import Server
+from granian.server.common import AbstractServer
 
 from governance.access.fronting import LOOPBACK, check_tls, fronted
 from governance.assembly.founding import create_network
 from governance.assembly.publishing import check_log
 from governance.observation import configure_logging
 from governance.settings import Settings, as_environment
+from governance.supervision import serve_until_stopped
 
 HEADER_TIMEOUT_MS = 10_000
 """How long a client may take to send its headers, in milliseconds."""
@@ -51,26 +54,31 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     check_log(settings)
     os.environ.update(as_environment(settings))
     say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
-    here = bool(settings.tls_certificate) and not settings.tls_client_ca
     with fronted() if settings.tls_client_ca else nullcontext() as inner:
-        Server(
-            "governance.app:create_app",
-            address=settings.host if inner is None else LOOPBACK,
-            port=settings.port if inner is None else inner,
-            interface=Interfaces.ASGI,
-            factory=True,
-            workers=settings.workers,
-            runtime_mode=RuntimeModes.st,
-            backlog=BACKLOG,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=HEADER_BYTES
-            ),
-            log_enabled=False,
-            respawn_failed_workers=True,
-            workers_kill_timeout=KILL_SECONDS,
-            ssl_cert=Path(settings.tls_certificate) if here else None,
-            ssl_key=Path(settings.tls_key) if here else None,
-        ).serve()
+        serve_until_stopped(lambda: _server(settings, inner))
+
+
+def _server(settings: Settings, inner: int | None) -> AbstractServer[Any]:
+    """Return the server; on the loopback port `inner` where another process ends TLS."""
+    here = bool(settings.tls_certificate) and not settings.tls_client_ca
+    return Server(
+        "governance.app:create_app",
+        address=settings.host if inner is None else LOOPBACK,
+        port=settings.port if inner is None else inner,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=settings.workers,
+        runtime_mode=RuntimeModes.st,
+        backlog=BACKLOG,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=HEADER_BYTES
+        ),
+        log_enabled=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=KILL_SECONDS,
+        ssl_cert=Path(settings.tls_certificate) if here else None,
+        ssl_key=Path(settings.tls_key) if here else None,
+    )
 
 
 def end_with_supervisor() -> None:

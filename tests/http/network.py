@@ -186,13 +186,12 @@ def founded(home: Path, data: Dataset, **options: Any) -> Iterator[Served]:
     with ServerProcess(settings, log) as process:
         folder = settings.data_dir / "members" / chair.member_id
         scenario = Scenario(data, settings.url, home, folder, low_risk(home / "contract"))
-        scenario.admit_members(_quietly)
-        scenario.deploy_contract()
-        scenario.register(_quietly)
         served = Served(settings, scenario, process, log)
-        yield served
-        served.http.close()
-        scenario.close()
+        with closing(scenario), served.http:
+            scenario.admit_members(_quietly)
+            scenario.deploy_contract()
+            scenario.register(_quietly)
+            yield served
 
 
 def _quietly(_count: int) -> None:
