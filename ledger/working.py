@@ -6,7 +6,7 @@ Transactions of one batch see what earlier ones of the batch did.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -197,7 +197,7 @@ class Working(msgspec.Struct):
                 raise e.StateUnknown(f"no token {given.txid}:{given.index} can be spent")
             same = token.component == c.canonical(given.token)
             if not same or token.nonce.hex() != given.nonce:
-                raise e.StateAltered(f"token {given.txid}:{given.index} is not what the input says")
+                raise _altered(token, given, transaction.owners)
 
     def _check_quantities(self, transaction: Transaction) -> None:
         for right_id in transaction.rights:
@@ -301,6 +301,17 @@ class Working(msgspec.Struct):
             outstanding=right.outstanding + delta,
         )
         return Change(right_id, right.changes + 1, investor, delta, quantity, effective)
+
+
+def _altered(token: Unspent, given: c.Input, owners: Collection[str]) -> e.LedgerError:
+    """Return why an input that differs from its token is refused.
+
+    Only the token's owner learns that it is there: to others a token that they describe wrongly
+    would tell whether it was spent.
+    """
+    if msgspec.json.decode(token.component, type=Token).investor_id in owners:
+        return e.StateAltered(f"token {given.txid}:{given.index} is not what the input says")
+    return e.StateUnknown(f"no token {given.txid}:{given.index} can be spent")
 
 
 def _reverses(cancel: Transfer, original: Transfer) -> bool:
