@@ -309,6 +309,19 @@ ACCOUNT_KEYS = View(
     extra={"valid_from": _K.valid_from, "valid_until": _K.valid_until},
 )
 
+_OF_THIS_HOLDING = sa.and_(
+    _G.investor_id == _H.investor_id, _G.beneficial_right_id == _H.beneficial_right_id
+)
+_LAST_CHANGED = (
+    sa.select(_G.effective_at)
+    .where(_OF_THIS_HOLDING)
+    .order_by(_G.investor_id.desc(), _G.log_index.desc())
+    .limit(1)
+    .correlate(HoldingRow.__table__)
+    .scalar_subquery()
+)
+"""When the holding itself last changed: when the right did would tell of others' transfers."""
+
 HOLDINGS = View(
     "holding",
     sa.join(
@@ -316,7 +329,7 @@ HOLDINGS = View(
     ).join(
         CustodyRow.__table__, sa.and_(_C.investor_id == _H.investor_id, _C.until_index.is_(None))
     ),
-    _fields(_H, "beneficial_right_id", "investor_id", "quantity", as_of=_R.effective_at),
+    _fields(_H, "beneficial_right_id", "investor_id", "quantity", as_of=_LAST_CHANGED),
     {
         "own_register": _is(_R.registrar),
         "managed_customers": _is(_C.custodian),
