@@ -5,10 +5,12 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request, get
+from litestar.concurrency import set_asyncio_executor, sync_to_thread
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -31,7 +33,7 @@ from governance.membership.routes import ROUTES as MEMBERSHIP_ROUTES
 from governance.observation import configure_logging
 from governance.policy.routes import ROUTES as POLICY_ROUTES
 from governance.problems import answer
-from governance.requests import ClientCertificates, RateLimit, bearer_token, check_declared
+from governance.requests import ClientCertificates, bearer_token, check_declared
 from governance.server import end_with_supervisor
 from governance.settings import load_settings
 from ledger.database import reading
@@ -39,6 +41,7 @@ from ledger.log.routes import ROUTES as LOG_ROUTES
 from ledger.records.routes import ROUTES as RECORD_ROUTES
 from ledger.routes import ROUTES as LEDGER_ROUTES
 from policies.actors import Actor
+from policies.compilation import CompiledRules
 
 
 @get(
@@ -52,6 +55,9 @@ def show_anchors(anchors: NamedDependency[Callable[[], Anchors]]) -> Anchors:
     """Return the network's anchors; compare their fingerprint before you believe them."""
     return anchors()
 
+
+THREADS = 32
+"""Requests that a process works on at a time; some wait for a commit, and others go on."""
 
 RULE_SET_HEADER = "Sekisho-Rule-Set"
 """Names the rule set under which an answer was made, by digest."""
@@ -77,6 +83,7 @@ def create_app() -> Litestar:
     end_with_supervisor()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
+    set_asyncio_executor(ThreadPoolExecutor(THREADS, "request"))
     return build_app(open_network(settings))
 
 
@@ -115,12 +122,18 @@ def build_app(network: Network) -> Litestar:
 def _dependencies(
     network: Network, background: Background, certificates: ClientCertificates
 ) -> dict[str, Provide]:
-    limit = RateLimit(network.settings.rate_limit)
 
-    def actor(request: Request[Any, Any, Any]) -> Actor:
-        found = network.tokens.actor(bearer_token(request), certificates.thumbprint(request))
-        limit.take(found.member_id)
+    async def actor(request: Request[Any, Any, Any]) -> Actor:
+        shown = bearer_token(request), certificates.thumbprint(request)
+        found = network.tokens.believed(*shown)  # most requests: no thread has to be waited for
+        if found is None:
+            found = await sync_to_thread(network.tokens.actor, *shown)
+        network.rates.take(found.member_id)
         return found
+
+    async def rules() -> CompiledRules:
+        believed = network.view.believed_rules()
+        return await sync_to_thread(network.view.rules) if believed is None else believed
 
     def anchors() -> Anchors:
         with reading(network.database) as session:
@@ -139,11 +152,11 @@ def _dependencies(
         "tokens": network.tokens,
     }
     return {
-        "actor": Provide(actor, sync_to_thread=True),
+        "actor": Provide(actor),
         "at": Provide(_now, sync_to_thread=False),
         "certificate_demanded": _provide(certificates.demanded),
         "certificate_thumbprint": Provide(certificates.thumbprint, sync_to_thread=False),
-        "rules": Provide(network.view.rules, sync_to_thread=False),
+        "rules": Provide(rules),
         **{name: _provide(value) for name, value in fixed.items()},
     }
 
@@ -167,7 +180,9 @@ def _stamp(network: Network) -> Callable[[Any], Any]:
     def stamp(response: Any) -> Any:
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.update(fixed)
-        response.headers[RULE_SET_HEADER] = network.view.rules().digest
+        rules = network.view.last_rules
+        if rules is not None:
+            response.headers[RULE_SET_HEADER] = rules.digest
         return response
 
     return stamp

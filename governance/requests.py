@@ -5,6 +5,7 @@ Handlers receive these as dependencies; a handler without an `authz` declaration
 
 import base64
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address, ip_network
@@ -105,7 +106,7 @@ class ClientCertificates:
 
 
 class RateLimit:
-    """A token bucket for each member, in this process.
+    """A token bucket for each member, in this process; what strangers say shares one.
 
     Args:
         rate: requests a second on average.
@@ -113,6 +114,7 @@ class RateLimit:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
+        self._turn = threading.Lock()
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, member_id: str) -> None:
@@ -123,8 +125,9 @@ class RateLimit:
         """
         now = time.monotonic()
         full = float(self._rate * BURST_SECONDS)
-        level, then = self._buckets.get(member_id, (full, now))
-        level = min(full, level + (now - then) * self._rate)
-        if level < 1:
-            raise TooManyRequestsException
-        self._buckets[member_id] = (level - 1, now)
+        with self._turn:
+            level, then = self._buckets.get(member_id, (full, now))
+            level = min(full, level + (now - then) * self._rate)
+            if level < 1:
+                raise TooManyRequestsException
+            self._buckets[member_id] = (level - 1, now)

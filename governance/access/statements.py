@@ -39,6 +39,9 @@ CLOCK_SKEW = dt.timedelta(seconds=60)
 MIN_ID, MAX_ID = 16, 64
 """Characters of a statement's id."""
 
+STRANGERS = ""
+"""Whose statements those are that bring their own key; no member has this id."""
+
 Body = TypeVar("Body", bound=msgspec.Struct)
 StatementOpener = Callable[[bytes, str, type[Body]], tuple[Actor, Opened[Body]]]
 
@@ -50,12 +53,17 @@ class Desk:
         database: where members' keys are registered and used ids are kept.
         network: the network's name; a statement for another one is refused.
         clock: the time now, aware, UTC.
+
+    Attributes:
+        admit: is told of each statement whose signature holds, by its member, before anything is
+            stored; may refuse it. Strangers' are `STRANGERS`. Admits everything if not set.
     """
 
     def __init__(self, database: Engine, network: str, clock: Callable[[], dt.datetime]) -> None:
         self._database = database
         self._network = network
         self._clock = clock
+        self.admit: Callable[[str], None] = lambda _: None
 
     def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
         """Return who says what in `raw`, a statement of `kind` by a certified member.
@@ -82,7 +90,7 @@ class Desk:
             actor = member_actor(session, owner.member_id)
         certificate = x509.load_der_x509_certificate(owner.certificate)
         key = accept_public_key(certificate.public_key())
-        return actor, self._open_once(raw, envelope, statement, key, at)
+        return actor, self._open_once(raw, envelope, statement, key, at, owner.member_id)
 
     def open_with_own_key(
         self,
@@ -97,7 +105,7 @@ class Desk:
             As `open`, without the checks of certificate and author.
         """
         envelope, statement, at = self._read(raw, kind, body)
-        return self._open_once(raw, envelope, statement, key_of(statement.body), at)
+        return self._open_once(raw, envelope, statement, key_of(statement.body), at, STRANGERS)
 
     def _read(
         self, raw: bytes, kind: str, body: type[Body]
@@ -123,8 +131,10 @@ class Desk:
         statement: Statement[Body],
         key: PublicKey,
         at: dt.datetime,
+        speaker: str,
     ) -> Opened[Body]:
         opened = open_statement(envelope, raw, statement, key)
+        self.admit(speaker)
         with writing(self._database) as session:
             fresh = spend(session, statement.id, statement.author, opened.kind, at)
         if not fresh:

@@ -61,12 +61,20 @@ class Tokens:
         database: where members' keys and tokens are kept.
         audience: what an assertion's `aud` must be: the network's name.
         clock: the time now, aware, UTC.
+        admit: is told of each assertion whose signature holds, by its member; may refuse it.
     """
 
-    def __init__(self, database: Engine, audience: str, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self,
+        database: Engine,
+        audience: str,
+        clock: Callable[[], dt.datetime],
+        admit: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._database = database
         self._audience = audience
         self._clock = clock
+        self._admit = admit
         self._known: dict[tuple[bytes, bytes | None], tuple[float, Actor]] = {}
 
     def issue(self, assertion: str, certificate_thumbprint: bytes | None = None) -> str:
@@ -77,6 +85,7 @@ class Tokens:
         """
         at = self._clock()
         key, claims = self._claims(assertion, at)
+        self._admit(claims["sub"])
         token = secrets.token_urlsafe(32)
         with writing(self._database) as session:
             bound_to = certificate_thumbprint
@@ -104,14 +113,21 @@ class Tokens:
             Unauthenticated: unknown, expired, bound to another certificate, or its key is no
                 longer certified.
         """
-        now = time.monotonic()
-        hashed = _token_hash(token)
-        kept = self._known.get((hashed, certificate_thumbprint))
-        if kept is None or now - kept[0] > BELIEVED_SECONDS:
-            kept = (now, self._look_up(hashed, certificate_thumbprint))
-            if len(self._known) >= MAX_KNOWN:
-                self._known = {}
-            self._known[hashed, certificate_thumbprint] = kept
+        believed = self.believed(token, certificate_thumbprint)
+        if believed is not None:
+            return believed
+        now, place = time.monotonic(), (_token_hash(token), certificate_thumbprint)
+        actor = self._look_up(*place)
+        if len(self._known) >= MAX_KNOWN:
+            self._known = {}
+        self._known[place] = (now, actor)
+        return actor
+
+    def believed(self, token: str, certificate_thumbprint: bytes | None = None) -> Actor | None:
+        """Return what `actor` returned within the last half second, or None; without a wait."""
+        kept = self._known.get((_token_hash(token), certificate_thumbprint))
+        if kept is None or time.monotonic() - kept[0] > BELIEVED_SECONDS:
+            return None
         return kept[1]
 
     def _look_up(self, hashed: bytes, certificate_thumbprint: bytes | None) -> Actor:

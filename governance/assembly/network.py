@@ -32,6 +32,7 @@ from governance.membership.services import MembershipServices
 from governance.operations.databases import open_database
 from governance.operations.replica import Replica
 from governance.problems import describe
+from governance.requests import RateLimit
 from governance.settings import Settings
 from ledger.commitment import Judges
 from ledger.database import reading, writing
@@ -59,6 +60,7 @@ class Network:
     view: NetworkView
     governance: GovernanceServices
     tokens: Tokens
+    rates: RateLimit
     contracts: ContractServices
     ledger: LedgerServices
     membership: MembershipServices
@@ -89,7 +91,9 @@ def open_network(settings: Settings) -> Network:
     engine = open_database(settings)
     copy = open_database(settings, settings.replica_url) if settings.replica_url else None
     replica = Replica(engine, copy)
+    rates = RateLimit(settings.rate_limit)
     governance = governance_services(settings, keys, engine)
+    governance.desk.admit = rates.take
     governance.observe()
     view = NetworkView(engine)
     hosted = HostedNodes(engine, keys.files)
@@ -113,7 +117,8 @@ def open_network(settings: Settings) -> Network:
         database=engine,
         view=view,
         governance=governance,
-        tokens=Tokens(engine, settings.network, utc_now),
+        tokens=Tokens(engine, settings.network, utc_now, rates.take),
+        rates=rates,
         contracts=ContractServices(
             desk=governance.desk,
             runtimes=view.runtimes,

@@ -52,14 +52,20 @@ class Fresh(Generic[Value]):
 
     def get(self) -> Value:
         """Return the value, at most half a second old."""
-        kept, now = self._kept, time.monotonic()
-        if kept is not None and now - kept[0] <= FRESH_SECONDS:
-            return kept[1]
+        believed = self.believed()
+        if believed is not None:
+            return believed
         with self._lock:
+            now = time.monotonic()
             kept = self._kept
             if kept is None or now - kept[0] > FRESH_SECONDS:
                 self._kept = kept = (time.monotonic(), self._read())
             return kept[1]
+
+    def believed(self) -> Value | None:
+        """Return the value if it is at most half a second old, else None; without a wait."""
+        kept = self._kept
+        return kept[1] if kept and time.monotonic() - kept[0] <= FRESH_SECONDS else None
 
 
 class NetworkView:
@@ -88,6 +94,18 @@ class NetworkView:
                 text = document(session, wanted).decode()
             self._rules = rules = compile_rules(parse_rule_set(text))
         return rules
+
+    def believed_rules(self) -> CompiledRules | None:
+        """Return what `rules` returned within the last half second, or None; without a wait."""
+        state, rules = self._state.believed(), self._rules
+        if state is None or rules is None or rules.digest != state.parameters.rule_set:
+            return None
+        return rules
+
+    @property
+    def last_rules(self) -> CompiledRules | None:
+        """The rules that were in force when somebody last asked."""
+        return self._rules
 
     def current(self, at: dt.datetime) -> LedgerParameters:  # noqa: ARG002 - the protocol's signature
         """Return the parameters that the ledger obeys (`ledger.network.ParameterSource`)."""

@@ -1,6 +1,8 @@
 """Queries on applications, memberships and nodes; and which key may speak for whom."""
 
 import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -134,16 +136,23 @@ def newest_row(session: Session, member_id: str) -> MembershipRow | None:
 
 def nodes_of(session: Session, member_id: str, number: int) -> tuple[Node, ...]:
     """Return the nodes that a membership runs, by name."""
-    rows = session.scalars(
+    return _nodes_of_all(session, [member_id])[member_id, number]
+
+
+def _nodes_of_all(
+    session: Session, member_ids: Sequence[str]
+) -> defaultdict[tuple[str, int], tuple[Node, ...]]:
+    """Return the nodes of each membership of these organisations, by name."""
+    query = (
         sa.select(NodeRow)
-        .where(
-            NodeRow.member_id == member_id,
-            NodeRow.number == number,
-            NodeRow.removed_at.is_(None),
-        )
+        .where(NodeRow.member_id.in_(member_ids), NodeRow.removed_at.is_(None))
         .order_by(NodeRow.name)
     )
-    return tuple(Node(row.name, NodeKind(row.kind), row.address) for row in rows)
+    found: defaultdict[tuple[str, int], tuple[Node, ...]] = defaultdict(tuple)
+    for row in session.scalars(query):
+        node = Node(row.name, NodeKind(row.kind), row.address)
+        found[row.member_id, row.number] += (node,)
+    return found
 
 
 def keep_hosted_key(session: Session, membership: Membership, node: str, name: str) -> None:
@@ -202,7 +211,8 @@ def members_after(session: Session, cursor: str, limit: int) -> list[Membership]
     rows = session.scalars(
         sa.select(MembershipRow).join(newest, on).order_by(MembershipRow.member_id)
     ).all()
-    return [_membership(row, nodes_of(session, row.member_id, row.number)) for row in rows]
+    nodes = _nodes_of_all(session, [row.member_id for row in rows])
+    return [_membership(row, nodes[row.member_id, row.number]) for row in rows]
 
 
 def application(session: Session, application_id: str) -> ApplicationRow:

@@ -12,7 +12,7 @@ from governance.identity import store as identity
 from governance.identity.profile import renewal_due
 from governance.identity.tables import CertificateRow
 from governance.membership import renewals, store
-from governance.membership.members import Membership, Node, Role, Standing, State
+from governance.membership.members import Membership, Node, Role, Standing, State, standing
 from governance.membership.renewals import Expiry
 from governance.membership.statements import Application
 from governance.membership.tables import ApplicationRow
@@ -111,7 +111,8 @@ def show_member(session: Session, actor: Actor, rules: CompiledRules, member_id:
         MemberUnknown: there is no such member.
     """
     rules.decide(actor, Action.MEMBERSHIP_READ)
-    return _member(session, store.member(session, member_id))
+    found = store.member(session, member_id)
+    return _member(found, store.member_standing(session, member_id))
 
 
 def list_members(
@@ -125,7 +126,8 @@ def list_members(
     rules.decide(actor, Action.MEMBERSHIP_READ)
     limit = max(1, min(limit, MAX_PAGE))
     found = store.members_after(session, cursor, limit + 1)
-    page = tuple(_member(session, member) for member in found[:limit])
+    standings = _standings(session, found)
+    page = tuple(_member(member, standings[member.member_id]) for member in found[:limit])
     return MemberPage(page, page[-1].member_id if len(found) > limit else None)
 
 
@@ -208,13 +210,21 @@ def _application(session: Session, row: ApplicationRow) -> ApplicationView:
     )
 
 
-def _member(session: Session, member: Membership) -> MemberView:
+def _standings(session: Session, found: Sequence[Membership]) -> dict[str, Standing]:
+    """Return what these members may do now, by id; sponsors among them are not read again."""
+    held: dict[str | None, Membership] = {member.member_id: member for member in found}
+    for sponsor in {m.sponsor_id for m in found if m.sponsor_id} - held.keys():
+        held[sponsor] = store.member(session, sponsor)
+    return {m.member_id: standing(m, held.get(m.sponsor_id)) for m in found}
+
+
+def _member(member: Membership, now: Standing) -> MemberView:
     return MemberView(
         member_id=member.member_id,
         number=member.number,
         legal_name=member.legal_name,
         state=member.state,
-        standing=store.member_standing(session, member.member_id),
+        standing=now,
         roles=tuple(sorted(member.roles)),
         sponsor_id=member.sponsor_id,
         nodes=member.nodes,
