@@ -10,7 +10,7 @@ from granian.server.embed import Server
 from governance.assembly.witnessing import build_witness, cosignature_key, witness_signer
 from governance.cli import options
 from governance.cli.output import console
-from governance.client.anchors import read_anchors
+from governance.client.anchors import pin_witnesses, read_anchors
 from ledger.log.notes import parse_verifier_key
 
 folder_option = click.option(
@@ -36,6 +36,31 @@ def witness() -> None:
 def key(folder: Path, name: str) -> None:
     """Make the witness's key, and print the verifier key for the operator's settings."""
     console.print(str(cosignature_key(witness_signer(folder, name))), markup=False)
+
+
+@witness.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option(
+    "--quorum",
+    type=click.IntRange(1),
+    help="How many of them must have cosigned a checkpoint; all of them if omitted.",
+)
+@options.folder
+def pin(keys: tuple[str, ...], quorum: int | None, folder: Path) -> None:
+    """Believe no checkpoint that these witnesses did not cosign.
+
+    Each KEY is a verifier key, as its witness gave it to you: not as the log's operator did.
+    `sekisho log verify`, `check`, `prove` and `follow` ask for it from now on. Without a KEY
+    cosignatures are no longer asked for.
+    """
+    pinned = pin_witnesses(folder, keys, quorum)
+    if pinned.witnesses:
+        console.print(
+            f"checkpoints of {pinned.network} need {pinned.quorum} of {len(pinned.witnesses)}"
+            " witnesses"
+        )
+    else:
+        console.print(f"checkpoints of {pinned.network} need no witness")
 
 
 @witness.command()

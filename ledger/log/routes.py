@@ -6,6 +6,7 @@ no account here, and what a member may not see of another stands in the log as a
 
 import base64
 import gzip
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -31,6 +32,7 @@ MAX_ENTRIES = 256
 """Entries in one answer of `/v1/log/entries`."""
 
 GZIP_LEVEL = 6
+_NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 
 Place = Annotated[int, QueryParameter(ge=0, le=MAX_SIZE - 1)]
 """An index or a size in a query: what the databases can hold."""
@@ -111,8 +113,10 @@ def read_log_tile(
     tile = parse_path("tile/" + place.removeprefix("/"))
     with reading(database) as session:
         data = read_tile(session, tile, published(session).size)
-    headers = {"cache-control": IMMUTABLE_CACHE, "vary": "accept-encoding"}
-    if tile.level is None and "gzip" in request.headers.get("accept-encoding", ""):
+    headers = {"cache-control": IMMUTABLE_CACHE}
+    if tile.level is None:
+        headers["vary"] = "accept-encoding"
+    if tile.level is None and takes_gzip(request.headers.get("accept-encoding", "")):
         data = gzip.compress(data, GZIP_LEVEL, mtime=0)
         headers["content-encoding"] = "gzip"
     return Response(data, media_type="application/octet-stream", headers=headers)
@@ -182,6 +186,15 @@ def read_scope(
         scopes=proof.scopes,
         path=_texts(proof.path),
     )
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Say whether the header `accept-encoding` names gzip, and not to exclude it (RFC 9110)."""
+    for offer in accepted.lower().split(","):
+        coding, _, weight = offer.partition(";")
+        if coding.strip() in ("gzip", "x-gzip"):
+            return not _NO_WEIGHT.fullmatch(weight.strip())
+    return False
 
 
 def _texts(hashes: list[bytes] | tuple[bytes, ...]) -> list[str]:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.errors import LogForked, LogResourceMissing
-from ledger.log.merkle import HASH_SIZE, root_of
+from ledger.log.merkle import HASH_SIZE, hash_level
 from ledger.log.tables import CheckpointRow, CosignatureRow, EntryRow
 from ledger.log.tiles import TILE_HEIGHT, TILE_WIDTH, tile_width
 
@@ -44,11 +44,16 @@ def complete_tile(session: Session, level: int, index: int) -> bytes | None:
 
 
 def _read(session: Session, statement: str, parameters: tuple[int, ...]) -> list[bytes]:
-    """Return the only column of a statement; as text, since building it costs more than it does."""
+    """Return the only column of a statement; by the driver, since all around it costs far more."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         statement = statement.replace("?", "%s")
-    return [row[0] for row in connection.exec_driver_sql(statement, parameters).fetchall()]
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement, parameters)
+        return [row[0] for row in cursor.fetchall()]
+    finally:
+        cursor.close()
 
 
 def last_checkpoint(session: Session) -> CheckpointRow | None:
@@ -86,7 +91,7 @@ class StoredNodes:
         self._session = session
         self._size = log_size(session)
         self._tiles: dict[tuple[int, int], bytes] = {}
-        self._edges: dict[tuple[int, int], list[bytes]] = {}
+        self._edges: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def node(self, height: int, index: int) -> bytes:
         """Return the hash of a complete subtree (see `merkle.Nodes`).
@@ -102,7 +107,7 @@ class StoredNodes:
             # rows of 256, 128, 64 ... hashes: row `inner` starts after 512 - (512 >> inner)
             place = 2 * TILE_WIDTH - (2 * TILE_WIDTH >> inner) + (offset >> inner)
             return self._complete(level, tile)[place * HASH_SIZE : (place + 1) * HASH_SIZE]
-        return root_of(self._edge(level, tile)[offset : offset + (1 << inner)])
+        return self._edge(level, tile)[inner][offset >> inner]
 
     def _complete(self, level: int, tile: int) -> bytes:
         if (level, tile) not in self._tiles:
@@ -112,8 +117,14 @@ class StoredNodes:
             self._tiles[level, tile] = nodes
         return self._tiles[level, tile]
 
-    def _edge(self, level: int, tile: int) -> list[bytes]:
+    def _edge(self, level: int, tile: int) -> list[list[bytes]]:
+        """Return the hashes of a partial tile, and the rows of complete nodes above them."""
         if (level, tile) not in self._edges:
             start = tile * TILE_WIDTH
-            self._edges[level, tile] = level_hashes(self._session, level, start, start + TILE_WIDTH)
+            row = level_hashes(self._session, level, start, start + TILE_WIDTH)
+            rows = [row]
+            while len(row) > 1:
+                row = hash_level(row[: len(row) & ~1])
+                rows.append(row)
+            self._edges[level, tile] = rows
         return self._edges[level, tile]

@@ -23,6 +23,7 @@ from ledger.log.heads import (
     OpenedCheckpoint,
     SignedCheckpoint,
     open_checkpoint,
+    parse_checkpoint,
 )
 from ledger.log.notes import (
     NoteSigner,
@@ -117,7 +118,7 @@ def add_checkpoint(
     """
     try:
         request = parse_request(body)
-        origin = parse_note(request.note).text.partition("\n")[0]
+        origin = parse_checkpoint(parse_note(request.note).text).origin
     except NoteInvalid as error:
         return Refused(400, str(error))
     log_key = services.logs.get(origin)

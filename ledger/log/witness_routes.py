@@ -42,7 +42,8 @@ def post_checkpoint(
         case Cosigned(line):
             return Response(f"{line}\n", media_type=MediaType.TEXT, status_code=200)
         case Conflict(size):
-            return Response(f"{size}\n", media_type=SIZE_TYPE, status_code=409)
+            headers = {"content-type": SIZE_TYPE}  # exactly: no charset is put after it
+            return Response(f"{size}\n", media_type=SIZE_TYPE, status_code=409, headers=headers)
         case Refused(status, reason):
             return Response(f"{reason}\n", media_type=MediaType.TEXT, status_code=status)
 
