@@ -33,6 +33,7 @@ class AuditReport(msgspec.Struct, frozen=True):
         kinds: how many entries of each kind.
         decisions: how many were recomputed with the same outcome.
         rule_sets: digest of each rule set that was in force → whether its text was examined.
+        requirements: digest of what gates of contracts required → whether it was applied anew.
         own_transactions: how many of one's own transactions were found where they belong.
         state: the network as of the last entry audited.
     """
@@ -43,6 +44,7 @@ class AuditReport(msgspec.Struct, frozen=True):
     kinds: dict[str, int]
     decisions: int
     rule_sets: dict[str, str]
+    requirements: dict[str, str]
     own_transactions: int
     state: NetworkState
 
@@ -118,6 +120,10 @@ def audit(
         rule_sets={
             **dict.fromkeys(auditor.rule_sets.checked, "examined"),
             **dict.fromkeys(auditor.rule_sets.missing, "text not given"),
+        },
+        requirements={
+            digest: "applied" if known else "text not given"
+            for digest, known in auditor.contracts.requirements.items()
         },
         own_transactions=auditor.transactions.finish(auditor.certificates),
         state=then or last,

@@ -88,8 +88,9 @@ class Auditor:
         with _naming(entry):
             self._check_author(entry)
             self.replay.feed(entry.index, entry.data)
-        self._check_earlier()
         state = self.replay.state
+        self.certificates.follow(state)
+        self._check_earlier()
         with _naming(entry):
             self._check(entry, state)
         if self._listener is not None:

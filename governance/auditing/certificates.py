@@ -24,6 +24,7 @@ from governance.identity.announcements import (
 from governance.identity.profile import BACKDATING, STATEMENT_SIGNING, authority_title
 from governance.identity.revocation import Reason
 from ledger.errors import LedgerError
+from ledger.hashing import content_digest
 from ledger.keys import PublicKey, accept_public_key, key_id, public_bytes
 
 LATENESS = dt.timedelta(minutes=10)
@@ -72,6 +73,9 @@ class Certificates:
         self._serials: dict[str, Certified] = {}
         self._keys: dict[str, list[Certified]] = {}
         self._abandoned: set[str] = set()
+        self._in_force = ""
+        self._until: dict[str, dt.datetime] = {}
+        self._untrusted: set[str] = set()
 
     def certify(self, body: AuthorityCertified) -> None:
         """Take an authority that was certified.
@@ -115,17 +119,26 @@ class Certificates:
         for certified_before in self._serials.values():
             certified_before.reported = True
 
+    def follow(self, state: NetworkState) -> None:
+        """Take note of the issuing authority that is in force: it changes by a vote only."""
+        if state.issuing_certificate != self._in_force:
+            self._until[self._in_force] = state.at
+            self._in_force = state.issuing_certificate
+
     def issue(self, index: int, body: CertificateIssued, state: NetworkState) -> None:
         """Take a certificate that was issued.
 
         Raises:
-            EntryWrong: the authority did not sign it, it is not the member's, is back-dated, or
-                certifies another member's key.
+            EntryWrong: the authority did not sign it or was not in force, it is not the member's,
+                is back-dated, or certifies another member's key.
         """
         certificate = _load(body.certificate)
         issuer = self._authorities.get(body.issuer)
         if issuer is None or issuer == self._root:
             raise EntryWrong(f"{body.issuer} is no issuing authority of this network")
+        if body.issuer in self._untrusted:
+            raise EntryWrong(f"{body.issuer} was revoked before it issued this")
+        self._check_in_force(body.issuer, issuer, state.at)
         self._check_issued(certificate, issuer)
         found = _certified(index, body, certificate, state.network)
         self._check_key(found, state)
@@ -167,6 +180,10 @@ class Certificates:
             EntryWrong: there is no such certificate of that member.
         """
         found = self._serials.get(body.serial)
+        for name, certificate in self._authorities.items():
+            if f"{certificate.serial_number:x}" == body.serial and certificate != self._root:
+                self._untrusted.add(name)
+                return
         if body.reason == Reason.ABANDONED and found is None:
             self._abandoned.add(body.serial)
             return
@@ -207,6 +224,13 @@ class Certificates:
 
     def _founded(self, found: Certified) -> bool:
         return not found.service and any(c.reported for c in self._serials.values())
+
+    def _check_in_force(self, name: str, issuer: x509.Certificate, at: dt.datetime) -> None:
+        """Return if the authority is in force, or was when it reserved the serial number."""
+        digest = content_digest(_der(issuer))
+        ended = self._until.get(digest)
+        if digest != self._in_force and (ended is None or ended < at - LATENESS):
+            raise EntryWrong(f"{name} was not in force: no vote put it there, or one replaced it")
 
     def _check_key(self, found: Certified, state: NetworkState) -> None:
         others = self._keys.get(key_id(found.key), ())

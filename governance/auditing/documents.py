@@ -1,8 +1,15 @@
-"""Documents that the log names by digest: texts of rule sets, evidence too large for an entry."""
+"""Documents that the log names by digest.
 
+Texts of rule sets, packages of contracts, requirements of their gates, evidence that is too large
+for an entry.
+"""
+
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from contracts.errors import ContractError
+from contracts.packages import Package, open_package
 from governance.auditing.entries import Entry
 from governance.errors import EntryWrong
 from ledger.hashing import content_digest, tagged_hash
@@ -23,6 +30,7 @@ class Documents:
         self.given = folder is not None
         self._texts: dict[str, bytes] = {}
         self._commitments: dict[str, bytes] = {}
+        self._packages: dict[str, Package] = {}
         self._add(shipped_text().encode())
         for file in sorted(folder.iterdir()) if folder else ():
             if file.is_file():
@@ -37,8 +45,16 @@ class Documents:
         """Return the statement behind a commitment of the log, in hex."""
         return self._commitments.get(commitment)
 
+    def package(self, digest: str) -> Package | None:
+        """Return the package with this digest, if its archive is there."""
+        return self._packages.get(digest)
+
     def _add(self, data: bytes) -> str:
         digest = content_digest(data)
+        if data.startswith(_ZIP):
+            with suppress(ContractError):  # some other archive, which nothing will ask for
+                package = open_package(data)
+                self._packages[package.digest] = package
         self._texts[digest] = data
         self._commitments[tagged_hash("log/statement", data).hex()] = data
         return digest
@@ -56,6 +72,8 @@ def _faults_of(text: bytes) -> tuple[Fault, ...]:
 
 
 _HEX = set("0123456789abcdef")
+_ZIP = b"PK\x03\x04"
+"""How an archive begins."""
 
 
 class RuleSets:

@@ -7,7 +7,17 @@ import msgspec
 from contracts.evidence import PAYLOAD_TYPE as EVIDENCE_TYPE
 from contracts.jobs import EVIDENCE_KIND
 from governance.errors import EntryWrong
+from governance.membership.statements import GROUP_CHANGE
+from ledger.declarations import (
+    CONTROL_KIND,
+    CUSTODY_KIND,
+    KEYS_KIND,
+    RELEASE_KIND,
+    RIGHT_KIND,
+)
 from ledger.errors import LedgerError
+from ledger.receipts import RECEIPTS_KIND
+from ledger.records.erasure import KIND as ERASURE_KIND
 from ledger.statements import Envelope, read_envelope
 
 TRANSACTION = re.compile(rb'\{"sekisho":"transaction/v1","commitment":"([0-9a-f]{64})"\}')
@@ -17,6 +27,12 @@ COMMITTED = re.compile(
     rb'\{"sekisho":"statement/v1","kind":"([a-z][a-z-]{0,63})","commitment":"([0-9a-f]{64})"\}'
 )
 """The one spelling of a commitment to a statement that not every member may read."""
+
+COMMITTED_KINDS = frozenset(
+    {RIGHT_KIND, KEYS_KIND, CUSTODY_KIND, RELEASE_KIND, CONTROL_KIND}
+    | {GROUP_CHANGE, ERASURE_KIND, RECEIPTS_KIND, EVIDENCE_KIND}
+)
+"""The statements of which the log holds a commitment only; evidence where it is too large."""
 
 SCOPES = b'{"sekisho":"scopes/v1"'
 OURS = b'{"sekisho"'
@@ -53,7 +69,7 @@ def read_entry(index: int, data: bytes) -> Entry:
         return Entry(index, "scopes", data)
     if data.startswith(OURS):
         found = COMMITTED.fullmatch(data)
-        if found is None:
+        if found is None or found[1].decode() not in COMMITTED_KINDS:
             raise EntryWrong(f"entry {index} is neither a statement nor a known commitment")
         return Entry(index, found[1].decode(), data, None, found[2].decode())
     try:

@@ -85,6 +85,8 @@ def verify(
         }
     )
     show_table("Rule sets that were in force", ("digest", "text"), report.rule_sets.items())
+    if report.requirements:
+        show_table("What gates required", ("digest", "text"), report.requirements.items())
     show_table("Entries", ("kind", "number"), report.kinds.items())
     members = report.state.members.values()
     show_table(

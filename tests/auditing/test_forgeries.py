@@ -32,6 +32,7 @@ from governance.identity import announcements as announced
 from governance.identity.profile import (
     CertificateKind,
     CertificateOrder,
+    Issuer,
     new_serial,
     node_certificate,
     signing_hash,
@@ -40,7 +41,7 @@ from governance.identity.store import latest_authority
 from governance.incidents.statements import Report
 from ledger.database import reading
 from ledger.hashing import content_digest
-from ledger.keys import key_id, load_public_key, public_bytes
+from ledger.keys import PrivateKey, key_id, load_public_key, public_bytes
 from ledger.statements import Signer, Statement, read_envelope, read_statement, sign_statement
 from tests.auditing.network import AuditedNetwork, write_log
 from tests.decisions.world import DAY, NETWORK, new_key, spki
@@ -95,16 +96,24 @@ class Forger:
         kind = read_envelope(statement).kind
         return [(kind, statement), ("receipt", receipt)]
 
-    def certify(self, member: str, spki_bytes: bytes, valid_from: dt.datetime) -> bytes:
-        """Let the issuing authority sign whatever the forger wants."""
+    def certify(
+        self,
+        member: str,
+        spki_bytes: bytes,
+        valid_from: dt.datetime,
+        issuer: Issuer | None = None,
+        key: PrivateKey | None = None,
+    ) -> bytes:
+        """Let the issuing authority, or another one, sign whatever the forger wants."""
         authority = self.network.authority
         order = CertificateOrder(
             CertificateKind.NODE, NETWORK, member, "node-9", "x", ("registrar",), "x.example",
             spki_bytes,
         )  # fmt: skip
-        with reading(self.network.engine) as session:
-            issuer = authority.issuer(latest_authority(session, "issuing"))
-        key = authority.keystore.private_key(issuer.name)
+        if issuer is None:
+            with reading(self.network.engine) as session:
+                issuer = authority.issuer(latest_authority(session, "issuing"))
+        key = key or authority.keystore.private_key(issuer.name)
         builder = node_certificate(order, issuer, new_serial(), valid_from.replace(microsecond=0))
         certificate = builder.sign(key, signing_hash(key))
         return self.say(
