@@ -31,6 +31,7 @@ CAPACITY = 16  # loaded contracts per worker; each takes some 15 to 96 MiB
 _CHUNK = 64  # transactions handed to a worker at a time
 _RESTARTS = 3  # workers that one chunk may use up before the rest of it is given back
 _WAIT = 30.0  # seconds for a worker to be free
+_PAUSES = (0.1, 5.0)  # seconds before a start that failed is tried again: at first, at most
 
 
 class Sandboxed(msgspec.Struct, frozen=True):
@@ -82,6 +83,7 @@ class Pool:
         self.size = size or os.cpu_count() or 1
         self._ready = threading.Condition()
         self._closed = False
+        self._ended = threading.Event()
         self._starting = ThreadPoolExecutor(self.size + spares, "sandbox-start")
         self._working = ThreadPoolExecutor(self.size, "sandbox-pool")
         workers = list(self._starting.map(self._new_worker, range(self.size)))
@@ -188,17 +190,32 @@ class Pool:
                 return
             spare = self._waiting.popleft() if self._waiting else None
             self._order_spares(1)
-        try:
-            worker = spare.result() if spare else self._new_worker()
-        except SandboxUnavailable:
-            return  # the pool is smaller by one; what is left of it goes on
-        self._give(worker)
+            self._starting.submit(self._bring, spare)
+
+    def _bring(self, spare: Future[WorkerProcess] | None) -> None:
+        """Give the pool a worker, the spare or a new one, however many starts that takes.
+
+        A worker may be killed while it starts: were it left at that, the pool would shrink for
+        good, and in the end judge nothing.
+        """
+        pause, most = _PAUSES
+        while not self._ended.is_set():
+            try:
+                worker = spare.result() if spare else self._new_worker()
+            except (SandboxUnavailable, OSError):
+                spare = None
+                self._ended.wait(pause)
+                pause = min(2 * pause, most)
+            else:
+                self._give(worker)
+                return
 
     def close(self) -> None:
         """Stop every worker."""
         with self._ready:
             self._closed = True
             self._ready.notify_all()
+            self._ended.set()
             idle, self._idle = list(self._idle), deque()
         self._working.shutdown(wait=True)
         self._starting.shutdown(wait=True)

@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +71,34 @@ def test_an_idle_worker_that_was_killed_is_replaced_without_a_trace(two: Pool):
     time.sleep(0.1)
     assert {type(o.verdict) for o in two.judge(HONEST, [SMALL] * 8)} == {Accepted}
     assert len(two.pids) == 2
+
+
+def children() -> list[int]:
+    found = []
+    for task in Path("/proc/self/task").glob("*/children"):
+        found += map(int, task.read_text().split())
+    return found
+
+
+def test_workers_killed_while_they_start_do_not_shrink_the_pool(runtime: Runtime):
+    others = set(children())
+    with Pool(runtime, size=2) as pool:
+        until = time.monotonic() + 4
+        killed: set[int] = set()
+        while time.monotonic() < until:
+            for pid in set(children()) - others:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.add(pid)
+            threading.Thread(target=pool.judge, args=(HONEST, [SMALL]), daemon=True).start()
+            time.sleep(0.2)
+        assert len(killed) > 6
+        patience = time.monotonic() + 60
+        while len(pool.pids) < 2:
+            assert time.monotonic() < patience
+            time.sleep(0.1)
+        verdicts = {type(outcome.verdict) for outcome in pool.judge(HONEST, [SMALL] * 50)}
+        assert Accepted in verdicts
 
 
 def test_a_worker_killed_at_work_loses_one_transaction(runtime: Runtime):
