@@ -16,11 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.errors import ContractError
 from contracts.sandbox import runtime
 from contracts.sandbox.pool import jail_report
+from governance.assembly.founding import OFFLINE
 from governance.assembly.keys import open_keys
+from governance.client.connection import Connection
 from governance.client.folder import MemberFolder
 from governance.errors import GovernanceError
 from governance.identity.profile import renewal_due
 from governance.identity.store import issuing_authority
+from governance.membership.members import Standing
 from governance.membership.renewals import expiring
 from governance.settings import Settings
 from governance.upgrading import current_revision, newest_revision
@@ -35,15 +38,21 @@ MIN_FREE = 1 << 30
 """Bytes of disk that should be free."""
 
 MIN_PYTHON = (3, 11)
+_OTHERS = 0o077
+"""Permissions of group and others."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One check: whether it holds, what was seen, and what to do where it does not."""
+    """One check: whether it holds, what was seen, and what to do where it does not.
+
+    What is not `grave` may stay so for a while: the command succeeds all the same.
+    """
 
     check: str
     good: bool
     seen: str
     advice: str = ""
+    grave: bool = True
 
 
 def examine_server(settings: Settings) -> Iterator[Finding]:
@@ -51,8 +60,13 @@ def examine_server(settings: Settings) -> Iterator[Finding]:
     yield _python()
     yield _storage(settings.data_dir)
     yield _attempt("keys", lambda: _keys(settings), "restore the master key from its backup")
+    yield _secrets(settings)
+    yield _offline_root(settings)
     yield _attempt("database", lambda: _database(settings), "start it, and check database_url")
-    yield from _certificates(settings, dt.datetime.now(dt.UTC))
+    at = dt.datetime.now(dt.UTC)
+    yield from _certificates(settings, at)
+    if settings.tls_certificate:
+        yield _tls(Path(settings.tls_certificate), at)
     yield _attempt("log", lambda: _log(settings), "see docs/operations/backup.md")
     yield from _sandbox()
 
@@ -64,6 +78,7 @@ def examine_folder(folder: MemberFolder, at: dt.datetime) -> Iterator[Finding]:
     yield _attempt("node key", lambda: folder.key_id[:16] + "…", "see SEKISHO_PASSPHRASE")
     yield _certificate(folder, at)
     yield from _server(folder, at)
+    yield _membership(folder)
 
 
 def _python() -> Finding:
@@ -89,6 +104,38 @@ def _attempt(check: str, look: Callable[[], str], advice: str) -> Finding:
 def _keys(settings: Settings) -> str:
     keys = open_keys(settings)
     return f"{len(keys.files.names())} sealed keys open"
+
+
+def _secrets(settings: Settings) -> Finding:
+    """Say which files with secrets others than their owner may touch."""
+    files = [settings.master_key, *settings.keys_dir.glob("*.key"), settings.keys_dir]
+    named = (settings.pkcs11_pin_file, settings.tls_key)
+    open_ones = [
+        str(file)
+        for file in (*files, *(Path(name) for name in named if name))
+        if file.exists() and file.stat().st_mode & _OTHERS
+    ]
+    seen = f"open to others: {', '.join(open_ones)}" if open_ones else "their owner's alone"
+    advice = f"chmod go= {' '.join(open_ones)}" if open_ones else ""
+    return Finding("secrets", not open_ones, seen, advice)
+
+
+def _offline_root(settings: Settings) -> Finding:
+    place = settings.data_dir / OFFLINE
+    here = any(place.glob("root.*"))
+    seen = f"the root's key lies in {place}" if here else "not on this machine"
+    advice = f"move {place} to a safe: who has it can certify anybody" if here else ""
+    return Finding("offline root", not here, seen, advice, grave=False)
+
+
+def _tls(file: Path, at: dt.datetime) -> Finding:
+    try:
+        own = x509.load_pem_x509_certificates(file.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        return Finding("tls", False, f"{file}: {error}", "name a PEM file of the chain")
+    good = at < renewal_due(own.not_valid_before_utc, own.not_valid_after_utc)
+    advice = "" if good else "renew it: a member's node by `sekisho member renew`"
+    return Finding("tls", good, f"until {own.not_valid_after_utc:%Y-%m-%d %H:%M}Z", advice)
 
 
 def _database(settings: Settings) -> str:
@@ -150,7 +197,7 @@ def _sandbox() -> Iterator[Finding]:
         return
     for layer in jail_report(runtime.obtain()):
         advice = "" if layer.holds else "contracts still run in WebAssembly; this is a second wall"
-        yield Finding(f"jail: {layer.name}", layer.holds, layer.detail, advice)
+        yield Finding(f"jail: {layer.name}", layer.holds, layer.detail, advice, grave=False)
 
 
 def _certificate(folder: MemberFolder, at: dt.datetime) -> Finding:
@@ -180,3 +227,18 @@ def _server(folder: MemberFolder, at: dt.datetime) -> Iterator[Finding]:
         good = skew <= MAX_SKEW
         advice = "" if good else "set the clock (NTP): statements from another time are refused"
         yield Finding("clock", good, f"{skew:.0f} s from the server's", advice)
+
+
+def _membership(folder: MemberFolder) -> Finding:
+    """Log in, and say how the member stands."""
+    if folder.certificate is None:
+        return Finding("membership", False, "no certificate yet", "run `sekisho member status`")
+    try:
+        with Connection.of(folder) as connection:
+            standing = connection.get(f"/v1/members/{folder.member.member_id}")["standing"]
+    except GovernanceError as error:
+        advice = "renew or recover the certificate; if the membership is over, apply anew"
+        return Finding("membership", False, f"cannot log in: {error}", advice)
+    good = standing == Standing.ACTIVE
+    advice = "" if good else "ask the platform administrator: `sekisho member show` says why"
+    return Finding("membership", good, standing, advice)

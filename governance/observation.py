@@ -1,10 +1,11 @@
 """Logs and metrics of one process. No secret, personal field or request body is ever logged."""
 
 import logging
+import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,13 @@ CERTIFICATE_DAYS = Gauge(
     "sekisho_certificate_days_left",
     "Days until a node's certificate expires.",
     ["member", "node"],
-    multiprocess_mode="mostrecent",
+    multiprocess_mode="livemostrecent",
 )
 QUORUM_DAYS = Gauge(
     "sekisho_quorum_days_left",
     "Days until expiring certificates cost a quorum.",
     ["action"],
-    multiprocess_mode="mostrecent",
+    multiprocess_mode="livemostrecent",
 )
 
 
@@ -143,6 +144,36 @@ def metrics() -> Response[bytes]:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # theirs
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class Labelled:
+    """A gauge whose labels come and go: what is not shown any more is taken back.
+
+    Args:
+        gauge: with labels, in the mode `livemostrecent` where several processes share it.
+    """
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._shown: set[tuple[str, ...]] = set()
+
+    def show(self, values: Mapping[tuple[str, ...], float]) -> None:
+        """Show `values`, by labels, and no others.
+
+        Shared metrics cannot be removed; they become not-a-number, which no alert compares true.
+        """
+        for labels in self._shown - set(values):
+            if SHARED in os.environ:
+                self._gauge.labels(*labels).set(math.nan)
+            else:
+                self._gauge.remove(*labels)
+        for labels, value in values.items():
+            self._gauge.labels(*labels).set(value)
+        self._shown = set(values)
+
+
+certificate_days = Labelled(CERTIFICATE_DAYS)
+quorum_days = Labelled(QUORUM_DAYS)
 
 
 def forget_dead_processes() -> None:

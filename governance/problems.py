@@ -103,6 +103,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         _log.error("request failed", path=request.url.path, exc_info=error)
     if problem in (NO_DATABASE, NO_ROOM):
         _log.error(problem.title, path=request.url.path, error=_said(error))
+    if problem.status in (statuses.UNAUTHENTICATED, statuses.FORBIDDEN):
+        _note_refusal(request, problem)
     headers = {"Cache-Control": "no-store"}
     if problem.status in statuses.TRY_AGAIN:
         headers["Retry-After"] = RETRY_AFTER
@@ -115,6 +117,17 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=headers,
+    )
+
+
+def _note_refusal(request: Request[Any, Any, Any], problem: Problem) -> None:
+    """Log who was refused what, for those who watch: the route's template, no value of it."""
+    _log.info(
+        "refused",
+        problem=problem.type.removeprefix(URN),
+        method=request.method,
+        route=request.scope.get("path_template") or "unknown",
+        client=request.client.host if request.client else "unknown",
     )
 
 

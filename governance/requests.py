@@ -77,12 +77,11 @@ class ClientCertificates:
             return None
         if self._peers is not None:
             return self._peers.of(int(client.port))  # the server gives it as text
-        header = request.headers.get(CLIENT_CERT)
-        if header is None:
-            return None
-        if not any(ip_address(client.host) in network for network in self._trusted):
+        headers = request.headers.getall(CLIENT_CERT, [])
+        if not headers or not any(ip_address(client.host) in net for net in self._trusted):
             return None
         try:
+            (header,) = headers  # a second one would be the client's own, which the proxy let pass
             certificate = base64.b64decode(header.strip().strip(":"), validate=True)
         except ValueError as error:
             raise NotAuthorizedException from error

@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import os
+import resource
 import socket
 import ssl
 import sys
@@ -37,7 +38,10 @@ HANDSHAKE_SECONDS = 10.0
 """How long a client may take to shake hands."""
 
 MAX_CONNECTIONS = 4096
-"""Connections at once; the API's own limits count requests, not connections."""
+"""Connections at once, as far as the process may open as many files: each takes two."""
+
+OTHER_FILES = 100
+"""Files that this process needs besides."""
 
 BEAT = 0.25
 """Seconds between two looks at revocations, and at the server's certificate file."""
@@ -83,6 +87,7 @@ class Front:
         self._peers = peers
         self._inner = inner
         self._clients: set[Client] = set()
+        self._most = _most_connections()
         self._own: set[bytes] = set()
         self._loaded = self._stamps()
         self._context = self._new_context()
@@ -146,7 +151,7 @@ class Front:
         if der is not None:
             client.thumbprint = hashlib.sha256(der).digest()
             client.ends = x509.load_der_x509_certificate(der).not_valid_after_utc
-        full = len(self._clients) >= MAX_CONNECTIONS
+        full = len(self._clients) >= self._most
         self._clients.add(client)
         try:
             if not full and not await asyncio.to_thread(self._revoked, [client]):
@@ -230,6 +235,15 @@ class Front:
         with suppress(OSError):
             return tuple(Path(file).stat().st_mtime_ns for file in files)
         return ()
+
+
+def _most_connections() -> int:
+    """Raise the limit of open files as far as it goes; return how many connections fit in."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS + OTHER_FILES
+    limit = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return (limit - OTHER_FILES) // 2
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -25,7 +25,7 @@ from governance.assembly.silence import last_signs
 from governance.assembly.watch import Watch
 from governance.decisions import folding
 from governance.decisions.liveness import forecast
-from governance.decisions.network import NetworkState
+from governance.decisions.network import MemberStatus, NetworkState
 from governance.decisions.recording import settle
 from governance.errors import GovernanceError
 from governance.identity.authority import resume
@@ -175,18 +175,26 @@ class Background:
 def observe_expiries(network: Network) -> None:
     """Set the gauges of certificates and quorums."""
     state, at = network.view.state(), utc_now()
+    shortfalls: dict[tuple[str, ...], float] = {}
     for shortfall in forecast(state, at, at + HORIZON):
-        days = (shortfall.at - at).total_seconds() / DAY
         for action in shortfall.actions:
-            observation.QUORUM_DAYS.labels(action).set(days)
-    for (member, node), ends in certificate_ends(state).items():
-        observation.CERTIFICATE_DAYS.labels(member, node).set((ends - at).total_seconds() / DAY)
+            shortfalls.setdefault((action,), (shortfall.at - at).total_seconds() / DAY)
+    observation.quorum_days.show(shortfalls)
+    ends = certificate_ends(state).items()
+    observation.certificate_days.show(
+        {place: (moment - at).total_seconds() / DAY for place, moment in ends}
+    )
 
 
 def certificate_ends(state: NetworkState) -> dict[tuple[str, str], dt.datetime]:
-    """Return when the newest certificate of each node ends, or ended; revoked ones do not count."""
+    """Return when the newest certificate of each node ends, or ended.
+
+    Revoked ones do not count, nor does who is no longer a member.
+    """
     ends: dict[tuple[str, str], dt.datetime] = {}
     for member in state.members.values():
+        if member.status not in (MemberStatus.ACTIVE, MemberStatus.SUSPENDED):
+            continue
         for certificate in member.certificates:
             if certificate.revoked_at is None:
                 place = member.id, certificate.node

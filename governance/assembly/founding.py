@@ -19,6 +19,7 @@ from contracts.artifacts import keep_registered
 from contracts.sandbox import runtime
 from governance.assembly.anchors import network_anchors
 from governance.assembly.keys import LOG, SERVICE, make_master_secret, open_keys, own_key
+from governance.assembly.lockout import renew_own
 from governance.assembly.services import GovernanceServices, governance_services, utc_now
 from governance.client.anchors import pin_anchors
 from governance.client.files import write_private
@@ -32,9 +33,11 @@ from governance.decisions.statements import FirstMember, Genesis
 from governance.decisions.store import add_document, founded
 from governance.errors import AuthorityUnfit
 from governance.identity import store as identity
+from governance.identity.announcements import CertificateIssued
 from governance.identity.authority import issue_approved
 from governance.identity.foundation import chain, create_authority
 from governance.identity.keystores import KeyKind
+from governance.identity.profile import CertificateKind
 from governance.identity.tables import CertificateRow
 from governance.membership import store as members
 from governance.membership.admission import found_membership
@@ -74,8 +77,11 @@ def create_network(settings: Settings, say: Say) -> None:
         upgrade_database(engine)
         with reading(engine) as session:
             done = founded(session)
-        if not done:
-            services = governance_services(settings, keys, engine)
+        services = governance_services(settings, keys, engine)
+        if done:
+            services.observe()
+            renew_own(engine, services)
+        else:
             _found(settings, services, engine, say)
             with reading(engine) as session:
                 anchors = network_anchors(session, settings, keys)
@@ -104,8 +110,21 @@ def _found(settings: Settings, services: GovernanceServices, engine: Engine, say
         genesis = _genesis(session, settings, services, row, built.id, at)
         found_network(session, services.decisions, folder.signer, genesis, at)
         keep_registered(session, [built.id], member, at)
+        services.observe()
+        _report_hosted(session, services, member, at)
         chained = [x509.load_der_x509_certificate(row.der), *chain(session, row.issuer)]
     folder.save_certificate(_pem(*chained))
+
+
+def _report_hosted(
+    session: Session, services: GovernanceServices, member: str, at: dt.datetime
+) -> None:
+    """Tell the network's state of the certificates that the genesis statement does not name."""
+    herald = services.authority.herald
+    for row in identity.certificates_of(session, member):
+        if row.node != ADMIN_NODE and row.kind != CertificateKind.SERVICE:
+            body = CertificateIssued(row.serial, member, row.node, row.key_id, row.issuer, row.der)
+            herald.report(session, body, at)
 
 
 def _make_authority(

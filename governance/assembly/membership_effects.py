@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 from cryptography import x509
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from governance.decisions import statements as said
 from governance.decisions.actions import (
+    Action,
     Admit,
     ChangeLegalName,
     Decline,
@@ -23,13 +25,16 @@ from governance.decisions.effects import Decided
 from governance.decisions.proposing import propose_admission
 from governance.decisions.recording import record_facts
 from governance.decisions.services import DecisionServices
-from governance.errors import ApplicationUnknown
+from governance.errors import ApplicationUnknown, TransitionRefused
 from governance.identity import announcements as identity
 from governance.identity.authority import Authority
-from governance.membership import admission, changes, renewals, store
+from governance.membership import admission, changes, members, renewals, store
 from governance.membership import statements as membership
 from governance.membership.members import Role
 from ledger.keys import accept_public_key, public_bytes
+from policies.errors import Fault
+
+ROLES = frozenset(Role)
 
 
 class RegisterEffects:
@@ -37,6 +42,27 @@ class RegisterEffects:
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
+
+    def examine(self, session: Session, action: Action) -> Sequence[Fault]:
+        """Return what a change of roles or of a name breaks: a role needs its node, say."""
+        event: members.Change
+        match action:
+            case GrantRole() if action.role in ROLES:
+                event = members.RoleGranted(Role(action.role))
+            case RemoveRole() if action.role in ROLES:
+                event = members.RoleRemoved(Role(action.role))
+            case ChangeLegalName():
+                event = members.Renamed(action.legal_name)
+            case _:
+                return ()
+        member = store.find_member(session, action.member_id)
+        if member is None:
+            return ()  # the network's own state says so
+        try:
+            members.change(member, event)
+        except TransitionRefused as refusal:
+            return refusal.faults or (Fault("member_id", str(refusal)),)
+        return ()
 
     def admit(self, session: Session, action: Admit, decided: Decided) -> None:
         """Make the applicant a member; its certificates are issued after commit."""

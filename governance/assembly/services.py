@@ -15,10 +15,12 @@ from governance.decisions.actions import RotateCaKey
 from governance.decisions.effects import Decided, Effects
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.services import DecisionServices
+from governance.decisions.store import founded, load_state
 from governance.errors import AuthorityUnfit
 from governance.identity import store as identity
 from governance.identity.announcements import Herald
 from governance.identity.authority import Authority
+from governance.identity.profile import NODE_LIFETIME, CertificateKind
 from governance.incidents.services import IncidentServices
 from governance.settings import Settings
 from ledger.hashing import content_digest
@@ -82,6 +84,16 @@ class GovernanceServices:
         self.observer.services = self.decisions
 
 
+def certificate_days(session: Session, kind: CertificateKind) -> int:
+    """Return how long a certificate lives, as the members have decided."""
+    if kind is CertificateKind.SERVICE or not founded(session):
+        return NODE_LIFETIME.days
+    parameters = load_state(session).parameters
+    if kind is CertificateKind.CLIENT:
+        return parameters.client_certificate_days
+    return parameters.node_certificate_days
+
+
 def governance_services(
     settings: Settings, keys: ServiceKeys, engine: Engine, clock: Clock = utc_now
 ) -> GovernanceServices:
@@ -89,7 +101,7 @@ def governance_services(
     observer = GovernanceObserver()
     signer = keys.files.signer(SERVICE)
     herald = Herald(settings.network, settings.platform_member, signer, (observer,))
-    authority = Authority(keys.authority, herald, settings.url, keys.files)
+    authority = Authority(keys.authority, herald, settings.url, keys.files, certificate_days)
     desk = Desk(engine, settings.network, clock)
     effects = Effects(RegisterEffects(authority), RegistryEffects(), NetworkEffectsHere())
     decisions = DecisionServices(herald, effects, desk)

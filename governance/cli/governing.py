@@ -6,14 +6,32 @@ from pathlib import Path
 import click
 import msgspec
 
-from governance.assembly import rollover
+from governance.assembly import lockout, rollover
 from governance.cli import options
 from governance.cli.following import anchors_option
 from governance.cli.log import run_audit
-from governance.cli.output import console, show_fields, show_json, show_table
+from governance.cli.output import confirm, console, show_fields, show_json, show_table
 from governance.decisions.explanation import who_decides_what
 from governance.decisions.voting_rules import VotingRules
 from governance.settings import load_settings
+
+root_option = click.option(
+    "--root",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The root's key, as it was exported when the network was founded.",
+)
+passphrase_option = click.option(
+    "--passphrase-file",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Holds the passphrase that opens it.",
+)
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file of the server's settings (SEKISHO_CONFIG).",
+)
 
 
 @click.group(cls=options.Group)
@@ -96,23 +114,9 @@ def replay(log: str, anchors: Path, as_json: bool) -> None:
 
 
 @governance.command("certify-authority")
-@click.option(
-    "--root",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The root's key, as it was exported when the network was founded.",
-)
-@click.option(
-    "--passphrase-file",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Holds the passphrase that opens it.",
-)
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="TOML file of the server's settings (SEKISHO_CONFIG).",
-)
+@root_option
+@passphrase_option
+@config_option
 @options.as_json
 def certify_authority(
     root: Path, passphrase_file: Path, config: Path | None, as_json: bool
@@ -127,6 +131,38 @@ def certify_authority(
         return
     console.print(f"certified {made.name}, good until {made.not_after:%Y-%m-%d}", markup=False)
     console.print(f"propose it: sekisho proposal rotate-ca {made.certificate}", markup=False)
+
+
+@governance.command("revoke-authority")
+@click.argument("name")
+@root_option
+@passphrase_option
+@config_option
+@options.yes
+def revoke_authority(
+    name: str, root: Path, passphrase_file: Path, config: Path | None, yes: bool
+) -> None:
+    """Revoke the issuing authority NAME with the offline root, on the server's machine.
+
+    For a key that is no longer trusted; put its successor in force first. Take the root away again.
+    """
+    confirm(f"Nobody trusts {name} from then on; members renew what it issued.", yes=yes)
+    rollover.revoke_authority(load_settings(config=config), root, passphrase_file, name)
+    console.print(f"revoked {name}; members renew: sekisho member expiring", markup=False)
+
+
+@governance.command("recover-administrator")
+@click.argument("key_id")
+@click.option("--reason", default="the administrator's key is lost or has expired")
+@config_option
+def recover_administrator(key_id: str, reason: str, config: Path | None) -> None:
+    """Certify the platform administrator's new key KEY_ID, on the server's machine.
+
+    For one that cannot log in any more: ask with `sekisho member recover`, which prints the key's
+    id. The hosted node's key proposes and approves; others vote as on any recovery.
+    """
+    status = lockout.recover_administrator(load_settings(config=config), key_id, reason)
+    console.print(f"the recovery is {status}; see sekisho member status", markup=False)
 
 
 @governance.command("service-levels")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from governance.cli import nodes, options
+from governance.cli import inviting, nodes, options
 from governance.cli.output import confirm, console, show_fields, show_json, show_table
 from governance.client import joining, renewing
 from governance.client.anchors import fetch_anchors, pin_anchors
@@ -48,7 +48,8 @@ def keys(
     The network's anchors are pinned in it. To use a key of your own, replace node.key and
     node.csr by what `openssl req -new` made.
     """
-    anchors = fetch_anchors(Connection(server))
+    with Connection(server) as stranger:
+        anchors = fetch_anchors(stranger)
     name, kind, default = own_node(Role(role), member_id, anchors.network)
     made = MemberFolder.create(
         folder,
@@ -73,7 +74,8 @@ def keys(
 def pin(folder: Path) -> None:
     """Pin the network's anchors, and show their fingerprint."""
     made = MemberFolder(folder)
-    anchors = fetch_anchors(Connection(made.member.server, pinned=made))
+    with Connection(made.member.server, pinned=made) as stranger:
+        anchors = fetch_anchors(stranger)
     pin_anchors(folder, anchors)
     console.print(f"pinned {anchors.network}: [bold]{anchors.fingerprint}[/bold]")
 
@@ -109,16 +111,21 @@ def status(folder: Path, wait: int, as_json: bool) -> None:
     """Show what became of the application, and fetch the certificate once it is issued."""
     made = MemberFolder(folder)
     certificate = None
-    if made.certificate is None:
+    if not joining.has_good_certificate(made):
         certificate = joining.fetch_certificate(made, wait)
+    if certificate is None or joining.has_applied(made):
+        _show_application(made, as_json=as_json)
+    if certificate is not None and not as_json:
+        console.print(f"certificate {certificate.serial_number:x} saved in {folder / 'node.crt'}")
+
+
+def _show_application(made: MemberFolder, *, as_json: bool) -> None:
     answer = joining.application_state(made)
     if as_json:
         show_json(answer)
         return
     shown = ("member_id", "legal_name", "roles", "state", "reason", "decided_at")
     show_fields({name: answer[name] for name in shown if answer[name] is not None})
-    if certificate is not None:
-        console.print(f"certificate {certificate.serial_number:x} saved in {folder / 'node.crt'}")
 
 
 @member.command()
@@ -223,26 +230,14 @@ def leave(folder: Path, yes: bool, reason: str) -> None:
 
 @member.command()
 @options.folder
-@click.option("--legal-name", required=True)
-@click.option("--role", type=ROLES, required=True)
-@click.option("--days", type=click.IntRange(1, 90), default=14, show_default=True)
-def invite(folder: Path, legal_name: str, role: str, days: int) -> None:
-    """Invite an organisation: prints a one-time token, bound to its name and role."""
-    body = said.InvitationRequest(legal_name, Role(role), days)
-    answer = options.connect(folder).say("/v1/invitations", said.INVITATION, body)
-    show_fields(answer)
-
-
-@member.command()
-@options.folder
 def withdraw(folder: Path) -> None:
     """Withdraw the application that was made from this folder."""
     made = MemberFolder(folder)
     body = said.ApplicationWithdrawal(str(joining.application_state(made)["id"]))
     statement = new_statement(made, body)
     envelope = sign_statement(said.APPLICATION_WITHDRAWAL, statement, made.signer)
-    connection = joining.folder_connection(made)
-    connection.post_bytes("/v1/applications/withdrawals", envelope, joining.JSON)
+    with joining.folder_connection(made) as connection:
+        connection.post_bytes("/v1/applications/withdrawals", envelope, joining.JSON)
     console.print("withdrawn")
 
 
@@ -258,5 +253,5 @@ def expiring(folder: Path) -> None:
     )
 
 
-for _command in nodes.COMMANDS:
+for _command in (*inviting.COMMANDS, *nodes.COMMANDS):
     member.add_command(_command)

@@ -3,6 +3,7 @@
 ```
 member.json    member id, network, server, organisation, node's host name
 node.key       PKCS#8 PEM, sealed by a passphrase or a token if there is one (`seal`)
+node.next.key  the key that a rotation changes to, until its certificate is here
 node.csr       the request that goes with an application
 node.crt       the certificate chain, once the membership is accepted
 anchors.json   what is pinned of the network; root.crt is the root certificate among it
@@ -24,6 +25,8 @@ from governance.client.files import write_private
 from governance.client.seal import PASSPHRASE, folder_secret
 from governance.errors import FolderInvalid
 from ledger.keys import PrivateKey, SoftwareSigner, accept_public_key, key_id
+
+NEXT_KEY = "node.next.key"
 
 
 class MemberFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,12 +99,29 @@ class MemberFolder:
         Raises:
             FolderInvalid: it cannot be read, or is of a kind that is not accepted.
         """
+        return self._key("node.key")
+
+    @property
+    def next_key(self) -> ec.EllipticCurvePrivateKey | None:
+        """The key that an unfinished rotation changes to, or None.
+
+        Raises:
+            FolderInvalid: it cannot be read.
+        """
+        if not (self.path / NEXT_KEY).exists():
+            return None
+        key = self._key(NEXT_KEY)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise FolderInvalid(f"{self.path / NEXT_KEY} is not a key that was made here")
+        return key
+
+    def _key(self, name: str) -> PrivateKey:
         secret = folder_secret(self.path)
         try:
-            key = serialization.load_pem_private_key((self.path / "node.key").read_bytes(), secret)
+            key = serialization.load_pem_private_key((self.path / name).read_bytes(), secret)
         except (OSError, ValueError, TypeError) as error:
             raise FolderInvalid(
-                f"{self.path / 'node.key'} cannot be read: {error};"
+                f"{self.path / name} cannot be read: {error};"
                 f" is {PASSPHRASE} set as it was when the key was made?"
             ) from error
         accept_public_key(key.public_key())
@@ -130,6 +150,20 @@ class MemberFolder:
     def replace_key(self, key: ec.EllipticCurvePrivateKey) -> None:
         """Make `key` the node key and write a request for it."""
         write_private(self.path / "node.key", private_pem(key, folder_secret(self.path)))
+        self._write_request(key)
+
+    def keep_next_key(self, key: ec.EllipticCurvePrivateKey) -> None:
+        """Keep the key that a rotation changes to, until its certificate is here."""
+        write_private(self.path / NEXT_KEY, private_pem(key, folder_secret(self.path)))
+
+    def take_next_key(self) -> None:
+        """Make the next key the node key."""
+        key = self.next_key
+        if key is not None:
+            self._write_request(key)
+            (self.path / NEXT_KEY).replace(self.path / "node.key")
+
+    def _write_request(self, key: ec.EllipticCurvePrivateKey) -> None:
         request = build_request(key, self.member)
         (self.path / "node.csr").write_bytes(request.public_bytes(serialization.Encoding.PEM))
 

@@ -14,6 +14,7 @@ from cryptography import x509
 from governance.client.folder import MemberFolder
 from governance.client.seal import PASSPHRASE, folder_secret
 from governance.errors import FolderInvalid
+from ledger.keys import accept_public_key, key_id
 
 ROOT_FILE = "root.crt"
 """The root certificate among a folder's anchors, in a file of its own."""
@@ -40,7 +41,7 @@ def trust(server: str, folder: MemberFolder | None) -> ssl.SSLContext:
     try:
         if root.exists():
             context.load_verify_locations(cafile=root)
-        if _is_good(folder.certificate):
+        if _is_good(folder.certificate, folder.key_id):
             chain, key = folder.path / "node.crt", folder.path / "node.key"
             context.load_cert_chain(chain, key, lambda: secret)
     except (OSError, ssl.SSLError) as error:
@@ -51,12 +52,13 @@ def trust(server: str, folder: MemberFolder | None) -> ssl.SSLContext:
     return context
 
 
-def _is_good(chain: str | None) -> bool:
-    """Return whether there is a certificate to show: servers refuse who shows an expired one."""
+def _is_good(chain: str | None, own_key: str) -> bool:
+    """Return whether there is a certificate to show: of the own key, and not expired."""
     if chain is None:
         return False
     own = x509.load_pem_x509_certificate(chain.encode())
-    return dt.datetime.now(dt.UTC) < own.not_valid_after_utc
+    of_key = key_id(accept_public_key(own.public_key())) == own_key
+    return of_key and dt.datetime.now(dt.UTC) < own.not_valid_after_utc
 
 
 @cache

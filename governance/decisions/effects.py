@@ -7,6 +7,7 @@ outlive a crash half-way (signing a certificate) is an intent here and a result 
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +53,10 @@ class Decided(msgspec.Struct, frozen=True):
 
 class MembershipEffects(Protocol):
     """Kept by the membership tables; `admit` and `recover_key` leave an intent to enrol."""
+
+    def examine(self, session: Session, action: Action) -> Sequence[Fault]:
+        """Return why the tables would refuse `action` now, as far as they know."""
+        ...
 
     def admit(self, session: Session, action: Admit, decided: Decided) -> None:
         """Do what `Admit` says."""

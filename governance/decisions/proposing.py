@@ -57,6 +57,9 @@ def propose(
     rules.decide(actor, Action.PROPOSAL_SUBMIT)
     state = settle(session, services, at)
     for place, action in enumerate(opened.body.actions):
+        refused = tuple(services.effects.membership.examine(session, action))
+        if refused:
+            raise ProposalInvalid(f"actions[{place}]: the registry would refuse it", refused)
         if isinstance(action, AdoptRuleSet):
             text = document(session, action.rule_set)
             faults = tuple(services.effects.network.examine_rule_set(text))

@@ -13,6 +13,7 @@ one. So no serial number is signed twice and one approval never has two good cer
 import datetime as dt
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -28,6 +29,7 @@ from governance.identity.announcements import CertificateIssued, CertificateRevo
 from governance.identity.keystores import KeyStore
 from governance.identity.lint import lint_before_signing, rehearse
 from governance.identity.profile import (
+    NODE_LIFETIME,
     CertificateKind,
     CertificateOrder,
     Issuer,
@@ -66,12 +68,14 @@ class Authority:
         base_url: where CRLs, OCSP and certificates are served: plain HTTP, an address or a full
             domain name.
         hosting: holds the keys of nodes that are hosted here; `keystore` if None.
+        days: how long a certificate of a kind lives, by the network parameters in force.
     """
 
     keystore: KeyStore
     herald: Herald
     base_url: str
     hosting: KeyStore | None = None
+    days: Callable[[Session, CertificateKind], int] = lambda _session, _kind: NODE_LIFETIME.days
 
     @property
     def node_keys(self) -> KeyStore:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from governance.errors import AuthorityUnfit, KeyUnknown
 from governance.identity import store
-from governance.identity.announcements import AuthorityCertified
+from governance.identity.announcements import AuthorityCertified, CertificateRevoked
 from governance.identity.authority import Authority
 from governance.identity.keystores import KeyKind, KeyStore, make_key
 from governance.identity.lint import lint_before_signing
@@ -31,7 +31,8 @@ from governance.identity.publication import (
     certify_responder,
     sign_crl,
 )
-from governance.identity.tables import AuthorityRow
+from governance.identity.revocation import Reason, listed
+from governance.identity.tables import AuthorityRow, RevocationRow
 from ledger.keys import PrivateKey, PublicKey
 
 ROOT = "root-1"
@@ -139,8 +140,55 @@ def certify_issuing(
     session.flush()
     _announce(session, authority, row, at)
     certify_responder(session, authority, row, at)
-    sign_crl(session, issuer, root.key, [], at, at + ROOT_CRL_LIFETIME)
+    _sign_root_crl(session, issuer, root, at)
     return row
+
+
+def revoke_authority(
+    session: Session, authority: Authority, root: RootKey, name: str, at: dt.datetime
+) -> None:
+    """Revoke an issuing authority whose key is no longer trusted, signed by the root.
+
+    The root's CRL lists it; `cacerts` and the network map show it no more, nor what it issued.
+    Its CRL and OCSP answers go on, for who has not heard. Members renew under its successor.
+
+    Raises:
+        AuthorityUnfit: there is none of this name, it was revoked, it is the one that issues, or
+            this is not the key of the root.
+    """
+    root_row, row = store.latest_authority(session, "root"), store.authority_named(session, name)
+    if root_row is None or row is None or row.kind != "issuing":
+        raise AuthorityUnfit(f"there is no issuing authority {name}")
+    issuer = authority.issuer(root_row)
+    if issuer.key != root.key.public_key():
+        raise AuthorityUnfit("this is not the key of the network's root")
+    if name in store.revoked_authorities(session):
+        raise AuthorityUnfit(f"{name} is revoked already")
+    current = store.issuing_authority(session)
+    if current is None or current.name == name:
+        raise AuthorityUnfit(f"{name} issues now; put another in force before you revoke it")
+    herald, reason = authority.herald, Reason.KEY_COMPROMISE
+    body = CertificateRevoked(row.serial, root_row.name, herald.member_id, name, reason)
+    index = herald.announce(session, "revocation", body, at)
+    session.add(
+        RevocationRow(
+            serial=row.serial,
+            issuer=root_row.name,
+            member_id=herald.member_id,
+            reason=reason,
+            revoked_at=at,
+            not_after=row.not_after,
+            log_index=index,
+        )
+    )
+    session.flush()
+    _sign_root_crl(session, issuer, root, at.replace(microsecond=0))
+
+
+def _sign_root_crl(session: Session, issuer: Issuer, root: RootKey, at: dt.datetime) -> None:
+    sign_crl(
+        session, issuer, root.key, listed(session, issuer.name, at), at, at + ROOT_CRL_LIFETIME
+    )
 
 
 def chain(session: Session, issuer: str) -> list[x509.Certificate]:

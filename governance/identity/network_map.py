@@ -162,7 +162,10 @@ def _check_nodes(body: NetworkMap, issuing: list[x509.Certificate]) -> None:
 def _compile(
     session: Session, network: str, parameters: int, digest: str, at: dt.datetime
 ) -> NetworkMap:
-    certificates = store.valid_certificates(session, at)
+    revoked = store.revoked_authorities(session)
+    certificates = [
+        row for row in store.valid_certificates(session, at) if row.issuer not in revoked
+    ]
     service = [row.der for row in certificates if row.kind == CertificateKind.SERVICE]
     rows = [*store.authorities(session, "root", at), *store.authorities(session, "issuing", at)]
     return NetworkMap(

@@ -66,6 +66,7 @@ class CertificateOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         roles: the roles held when it was approved, sorted: a claim, re-checked at every use.
         host: the DNS name of the node's address, "" for a client.
         spki: the public key, DER.
+        days: how long it lives.
     """
 
     kind: CertificateKind
@@ -76,6 +77,7 @@ class CertificateOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[str, ...]
     host: str
     spki: bytes
+    days: int = NODE_LIFETIME.days
 
 
 class Issuer(msgspec.Struct, frozen=True):
@@ -114,7 +116,8 @@ def node_certificate(
     uri = node_uri(order.network, order.member_id, order.node, issuer.base_url)
     names.append(x509.UniformResourceIdentifier(uri))
     builder = _begin(subject, issuer.certificate.subject, key, serial, at)
-    builder = builder.not_valid_after(_end(at + NODE_LIFETIME, issuer))
+    lifetime = dt.timedelta(days=order.days)
+    builder = builder.not_valid_after(_end(at + lifetime, issuer, lifetime))
     builder = _leaf(builder, issuer, usages)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     builder = _published(builder, issuer)
@@ -234,10 +237,12 @@ def _begin(
     )
 
 
-def _end(wanted: dt.datetime, issuer: Issuer) -> dt.datetime:
-    """Return the end of validity: never after the issuer's own."""
+def _end(
+    wanted: dt.datetime, issuer: Issuer, shortened: dt.timedelta = NODE_LIFETIME
+) -> dt.datetime:
+    """Return the end of validity: never after the issuer's own, which may cost that much of it."""
     latest = issuer.certificate.not_valid_after_utc
-    if wanted - latest > NODE_LIFETIME:
+    if wanted - latest > shortened:
         raise AuthorityUnfit(f"{issuer.name} ends on {latest:%Y-%m-%d}: roll it over first")
     return min(wanted, latest)
 

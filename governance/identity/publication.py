@@ -209,7 +209,7 @@ def _asked(
     at: dt.datetime,
 ) -> AuthorityRow | None:
     """Return the issuing authority whose name and key the question hashes."""
-    for row in store.authorities(session, "issuing", at):
+    for row in store.authorities(session, "issuing", at, revoked=True):
         certificate = x509.load_der_x509_certificate(row.der)
         if question.issuer_name_hash != _hash(algorithm, certificate.subject.public_bytes()):
             continue

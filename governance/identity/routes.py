@@ -271,12 +271,12 @@ def _answer(
     with reading(database) as session:
         due = [
             row.name
-            for row in store.authorities(session, "issuing", at)
+            for row in store.authorities(session, "issuing", at, revoked=True)
             if responder_due(session, row.name, at)
         ]
     if due:
         with writing(database) as session:
-            for row in store.authorities(session, "issuing", at):
+            for row in store.authorities(session, "issuing", at, revoked=True):
                 if responder_due(session, row.name, at):
                     certify_responder(session, authority, row, at)
     with reading(database) as session:

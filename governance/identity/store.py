@@ -44,15 +44,29 @@ def put_in_force(session: Session, name: str, at: dt.datetime) -> None:
     session.flush()
 
 
-def authorities(session: Session, kind: str, at: dt.datetime) -> list[AuthorityRow]:
-    """Return the unexpired certificates of authorities of `kind`, newest first."""
-    return list(
-        session.scalars(
-            sa.select(AuthorityRow)
-            .where(AuthorityRow.kind == kind, AuthorityRow.not_after > at)
-            .order_by(AuthorityRow.id.desc())
-        )
+def authorities(
+    session: Session, kind: str, at: dt.datetime, *, revoked: bool = False
+) -> list[AuthorityRow]:
+    """Return the unexpired certificates of authorities of `kind`, newest first.
+
+    Args:
+        session: a session.
+        kind: `root` or `issuing`.
+        at: now.
+        revoked: whether to return revoked ones too: what they issued still has a status.
+    """
+    query = sa.select(AuthorityRow).where(AuthorityRow.kind == kind, AuthorityRow.not_after > at)
+    if not revoked:
+        query = query.where(~sa.exists().where(RevocationRow.serial == AuthorityRow.serial))
+    return list(session.scalars(query.order_by(AuthorityRow.id.desc())))
+
+
+def revoked_authorities(session: Session) -> frozenset[str]:
+    """Return the names of the issuing authorities that the root has revoked."""
+    query = sa.select(AuthorityRow.name).join(
+        RevocationRow, RevocationRow.serial == AuthorityRow.serial
     )
+    return frozenset(session.scalars(query))
 
 
 def key_standing(session: Session, key: str, member_id: str) -> KeyStanding:
@@ -134,6 +148,12 @@ def certificates_of(
     query = sa.select(CertificateRow).where(CertificateRow.member_id == member_id)
     if node is not None:
         query = query.where(CertificateRow.node == node)
+    return list(session.scalars(query.order_by(CertificateRow.log_index.desc())))
+
+
+def certificates_of_key(session: Session, key: str) -> list[CertificateRow]:
+    """Return all certificates ever issued to a key, newest first."""
+    query = sa.select(CertificateRow).where(CertificateRow.key_id == key)
     return list(session.scalars(query.order_by(CertificateRow.log_index.desc())))
 
 

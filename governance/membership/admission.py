@@ -45,6 +45,9 @@ from ledger.log.sequencer import LogEntry, append
 from ledger.statements import Opened, open_statement, read_envelope, read_statement
 from policies.errors import Fault
 
+MAX_OPEN = 1000
+"""Open applications beyond which a stranger needs an invitation: each stands in the log."""
+
 SERVICE_NODE = "service"
 """The name under which the network's own key is certified."""
 
@@ -95,6 +98,10 @@ def apply_for_membership(
     if faults:
         raise ApplicationRefused(
             f"the application has {len(faults)} fault(s): {faults[0]}", tuple(faults)
+        )
+    if not body.invitation and len(store.open_applications(session)) >= MAX_OPEN:
+        raise ApplicationRefused(
+            f"{MAX_OPEN} applications are open; ask a member for an invitation, or come again"
         )
     if body.invitation:
         use_invitation(session, body.invitation, body.legal_name, body.roles, body.member_id, at)
@@ -223,7 +230,8 @@ def found_membership(
             order_certificate(session, authority, wanted, request, at)
     spki = public_bytes(authority.herald.signer.public_key())
     service = Node(SERVICE_NODE, NodeKind.API_CLIENT)
-    approve(session, order_for(authority, wanted, service, spki, CertificateKind.SERVICE), at)
+    kind = CertificateKind.SERVICE
+    approve(session, order_for(session, authority, wanted, service, spki, kind), at)
     return wanted
 
 
@@ -241,11 +249,12 @@ def order_certificate(
         CertificateRequestRefused: with every fault.
     """
     checked = check_node_request(session, authority, membership, request)
-    order = order_for(authority, membership, request.node(), checked.spki)
+    order = order_for(session, authority, membership, request.node(), checked.spki)
     return approve(session, order, at, supersedes)
 
 
 def order_for(
+    session: Session,
     authority: Authority,
     membership: Membership,
     node: Node,
@@ -254,8 +263,9 @@ def order_for(
 ) -> CertificateOrder:
     """Return what a certificate of `node` says."""
     client = node.kind is NodeKind.API_CLIENT
+    kind = kind or (CertificateKind.CLIENT if client else CertificateKind.NODE)
     return CertificateOrder(
-        kind=kind or (CertificateKind.CLIENT if client else CertificateKind.NODE),
+        kind=kind,
         network=authority.herald.network,
         member_id=membership.member_id,
         node=node.name,
@@ -263,6 +273,7 @@ def order_for(
         roles=tuple(sorted(membership.roles)),
         host=node.host,
         spki=spki,
+        days=authority.days(session, kind),
     )
 
 

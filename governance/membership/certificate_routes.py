@@ -65,6 +65,25 @@ def list_certificates(
 
 
 @get(
+    "/v1/certificates/keys/{key_id:str}",
+    opt={"authz": "public"},
+    sync_to_thread=True,
+    tags=["membership"],
+    summary="The certificates of one key, for who knows it",
+)
+def certificates_of_key(
+    key_id: FromPath[str], database: NamedDependency[Engine]
+) -> Sequence[CertificateView]:
+    """Return what was issued to a key, newest first: nothing if nothing was.
+
+    So its owner fetches a certificate before it can log in with it: after an application, a
+    recovery, or a rotation whose answer was lost.
+    """
+    with reading(database) as session:
+        return views.certificates_of_key(session, key_id)
+
+
+@get(
     "/v1/certificates/expiring",
     opt={"authz": Action.CERTIFICATE_READ},
     sync_to_thread=True,
@@ -147,4 +166,4 @@ def hand_out_token(
     return EnrolmentToken(f"{actor.member_id}/{opened.body.node}", token)
 
 
-ROUTES = (list_certificates, list_expiring, renew, recover, hand_out_token)
+ROUTES = (list_certificates, certificates_of_key, list_expiring, renew, recover, hand_out_token)

@@ -49,6 +49,11 @@ from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
 
+MAX_RECOVERIES = 20
+"""Undecided requests for one member within a day: who asks has shown nothing yet but a key."""
+
+RECOVERY_WINDOW = dt.timedelta(days=1)
+
 
 class Expiry(msgspec.Struct, frozen=True):
     """A node whose newest certificate should be renewed: due since when, good until when."""
@@ -138,6 +143,10 @@ def request_recovery(
     checked = check_node_request(session, authority, membership, request)
     if identity.valid_by_key(session, checked.key_id, at) is not None:
         raise RecoveryRefused("this key has a valid certificate: renew with it")
+    if _asked_lately(session, body.member_id, at) >= MAX_RECOVERIES:
+        raise RecoveryRefused(
+            f"{body.member_id} has {MAX_RECOVERIES} recovery requests of the last day undecided"
+        )
     append(session, [LogEntry(RECOVERY, opened.envelope)])
     session.execute(sa.delete(RecoveryRow).where(RecoveryRow.key_id == checked.key_id))
     session.add(
@@ -152,6 +161,15 @@ def request_recovery(
     )
     session.flush()
     return checked.key_id
+
+
+def _asked_lately(session: Session, member_id: str, at: dt.datetime) -> int:
+    query = sa.select(sa.func.count()).where(
+        RecoveryRow.member_id == member_id,
+        RecoveryRow.decided_at.is_(None),
+        RecoveryRow.asked_at > at - RECOVERY_WINDOW,
+    )
+    return session.scalar(query) or 0
 
 
 def recover(
@@ -220,31 +238,43 @@ def enrol_hosted_node(
     except KeyUnknown:
         key = authority.node_keys.generate(name)
     store.keep_hosted_key(session, membership, node.name, name)
-    issuance = approve(session, order_for(authority, membership, node, public_bytes(key)), at)
-    return name, issuance
+    order = order_for(session, authority, membership, node, public_bytes(key))
+    return name, approve(session, order, at)
 
 
-def renew_hosted(session: Session, authority: Authority, at: dt.datetime) -> list[int]:
+def renew_hosted(
+    session: Session,
+    authority: Authority,
+    at: dt.datetime,
+    leaving: frozenset[str] = frozenset(),
+) -> list[int]:
     """Approve the next certificates of hosted nodes and of the service key that are due.
 
     Called now and then by the service itself; returns the ids of the issuances.
+
+    Args:
+        session: of `ledger.database.writing`.
+        authority: the authority.
+        at: now.
+        leaving: issuing authorities about to be revoked: what they issued is due too.
     """
     approved = []
-    for expiry in expiring(session, at):
+    for expiry in expiring(session, at, leaving=leaving):
         membership = store.member(session, expiry.member_id)
         if store.member_standing(session, expiry.member_id) is not Standing.ACTIVE:
             continue
-        if identity.open_issuances(session, expiry.member_id):
-            continue  # one at a time: the last look's are not done yet
+        waiting = identity.open_issuances(session, expiry.member_id)
+        if any(order.node == expiry.node for order in waiting):
+            continue  # the last look's is not done yet
         if expiry.node == SERVICE_NODE and expiry.member_id == authority.herald.member_id:
             spki = public_bytes(authority.herald.signer.public_key())
             node, kind = Node(SERVICE_NODE, NodeKind.API_CLIENT), CertificateKind.SERVICE
-            order = order_for(authority, membership, node, spki, kind)
+            order = order_for(session, authority, membership, node, spki, kind)
             approved.append(approve(session, order, at))
         elif store.hosted_key(session, membership, expiry.node) is not None:
             hosted = next(node for node in membership.nodes if node.name == expiry.node)
             key = authority.node_keys.public_key(hosted_key_name(expiry.member_id, expiry.node))
-            order = order_for(authority, membership, hosted, public_bytes(key))
+            order = order_for(session, authority, membership, hosted, public_bytes(key))
             approved.append(approve(session, order, at))
     return approved
 
@@ -254,14 +284,23 @@ def hosted_key_name(member_id: str, node: str) -> str:
     return f"node/{member_id}/{node}"
 
 
-def expiring(session: Session, at: dt.datetime, member_id: str | None = None) -> list[Expiry]:
+def expiring(
+    session: Session,
+    at: dt.datetime,
+    member_id: str | None = None,
+    leaving: frozenset[str] = frozenset(),
+) -> list[Expiry]:
     """Return the nodes of present members whose newest certificate is due for renewal, or over.
+
+    One of a revoked authority is due since it was issued.
 
     Args:
         session: a session.
         at: now.
         member_id: only this member's.
+        leaving: authorities that count as revoked.
     """
+    ended = identity.revoked_authorities(session) | leaving
     newest = sa.select(
         CertificateRow,
         sa.func.row_number()
@@ -279,6 +318,7 @@ def expiring(session: Session, at: dt.datetime, member_id: str | None = None) ->
             ranked.c.member_id,
             ranked.c.node,
             ranked.c.serial,
+            ranked.c.issuer,
             ranked.c.not_before,
             ranked.c.not_after,
         )
@@ -290,7 +330,7 @@ def expiring(session: Session, at: dt.datetime, member_id: str | None = None) ->
             row.member_id,
             row.node,
             row.serial,
-            renewal_due(row.not_before, row.not_after),
+            row.not_before if row.issuer in ended else renewal_due(row.not_before, row.not_after),
             row.not_after,
         )
         for row in rows

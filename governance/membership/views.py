@@ -162,6 +162,11 @@ def list_certificates(
     return [_certificate(session, row) for row in identity.certificates_of(session, member_id)]
 
 
+def certificates_of_key(session: Session, key_id: str) -> list[CertificateView]:
+    """Return all certificates issued to a key, newest first, to whoever knows its id: its owner."""
+    return [_certificate(session, row) for row in identity.certificates_of_key(session, key_id)]
+
+
 def show_certificate(session: Session, serial: str) -> CertificateView:
     """Return one certificate.
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from governance.client import governing, joining
+from governance.client.anchors import fetch_anchors, pin_anchors
 from governance.client.connection import Connection, Refused, new_statement
 from governance.client.folder import MemberFile, MemberFolder
 from governance.client.members import hosted_nodes, own_node
@@ -110,6 +111,11 @@ class Newcomer:
             if any(action.get("member_id") == self.member_id for action in shown["actions"]):
                 return str(line["id"])
         raise AssertionError(f"nobody votes on {self.member_id}")
+
+    def pin(self) -> "Newcomer":
+        """Pin the network's anchors, as whoever joins by command does."""
+        pin_anchors(self.folder.path, fetch_anchors(self.served.chair))
+        return self
 
     def renew(self) -> x509.Certificate:
         return renew(self.connection, self.folder)

@@ -21,17 +21,19 @@ from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE
 from governance.client import governing
 from governance.client.connection import Refused, client_assertion, new_statement
 from governance.client.renewing import renew
-from governance.decisions.actions import ChangeLegalName, Reinstate, Revoke, Suspend
+from governance.decisions.actions import ChangeLegalName, GrantRole, Reinstate, Revoke, Suspend
 from governance.decisions.statements import VOTE, Vote
 from governance.membership.members import NodeKind, Role
 from governance.membership.statements import (
     ENROLMENT,
     INVITATION,
+    INVITATION_REVOCATION,
     LEAVE,
     RECOVERY,
     RENEWAL,
     Enrolment,
     InvitationRequest,
+    InvitationRevocation,
     Leave,
     NodeRequest,
     Recovery,
@@ -138,6 +140,18 @@ def test_an_application_with_a_revoked_key(served: Served, make: Make) -> None:
         answer = returning.apply(returning.application(csr=request_for(old, returning)), old)
         assert slug(answer) == "application-refused"
     assert "revoked" in faults(answer) or "another member" in faults(answer)
+
+
+def test_an_application_with_ones_own_revoked_key(served: Served, make: Make) -> None:
+    """Who left may come back, but not with a key that ended with its membership."""
+    member = make().join()
+    old = member.folder.node_key
+    assert member.say("/v1/members/leave", LEAVE, Leave("a test")).status_code == 204
+    again = make(member_id=member.member_id, legal_name=member.folder.member.legal_name)
+    with served.nothing_stored():
+        answer = again.apply(again.application(csr=request_for(old, again)), old)
+        assert slug(answer) == "application-refused"
+    assert "was revoked" in faults(answer)
 
 
 @pytest.mark.parametrize(
@@ -289,6 +303,31 @@ def test_an_invitation_used_twice(served: Served, make: Make) -> None:
         assert (answer.status_code, slug(answer)) == (403, "invitation-refused")
 
 
+def test_an_invitation_used_in_a_race(served: Served, make: Make) -> None:
+    name = f"Raced {secrets.token_hex(4)}"
+    rivals = [make(legal_name=name) for _ in range(3)]
+    token = invited(served, name)["token"]
+    bodies = [rival.application(invitation=token) for rival in rivals]
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(Newcomer.apply, rivals, bodies))
+    assert sorted(a.is_success for a in answers) == [False, False, True]
+    assert {slug(a) for a in answers if a.is_error} <= {"invitation-refused", "application-refused"}
+
+
+def test_a_revoked_invitation(served: Served, make: Make) -> None:
+    applicant = make()
+    invitation = invited(served, applicant.folder.member.legal_name)
+    served.chair.say(
+        "/v1/invitations/revocations",
+        INVITATION_REVOCATION,
+        InvitationRevocation(invitation["id"]),
+    )
+    with served.nothing_stored():
+        answer = applicant.apply(applicant.application(invitation=invitation["token"]))
+        assert slug(answer) == "invitation-refused"
+    assert "revoked" in answer.json()["detail"]
+
+
 def test_an_expired_invitation(served: Served, make: Make) -> None:
     """Time cannot be turned over HTTP: the invitation is aged in the database, and only that."""
     applicant = make()
@@ -343,6 +382,19 @@ def test_an_approval_by_who_is_suspended(served: Served, make: Make) -> None:
     assert decide(served, Suspend(member_id=voter.member_id, reason="a test")) == "approved"
     with served.nothing_stored():
         assert slug(vote_raw(voter, proposal)) in ("not-entitled", "key-not-certified", "denied")
+
+
+def test_an_approval_by_an_administrator_who_is_suspended(served: Served, make: Make) -> None:
+    """A second platform administrator, who could vote before."""
+    admin = make(Role.PLATFORM_ADMINISTRATOR).join()
+    first, second = make(), make()
+    first.apply()
+    assert vote_raw(admin, first.proposal()).is_success
+    second.apply()
+    proposal = second.proposal()
+    assert decide(served, Suspend(member_id=admin.member_id, reason="a test")) == "approved"
+    with served.nothing_stored():
+        assert slug(vote_raw(admin, proposal)) in ("key-not-certified", "not-entitled", "denied")
 
 
 def test_an_approval_of_ones_own_application(served: Served, make: Make) -> None:
@@ -471,6 +523,16 @@ def test_a_role_that_needs_a_node_for_a_member_without_one(served: Served, make:
         answer = applicant.apply(body)
         assert slug(answer) == "application-refused"
     assert "needs a node of kind custodian_node" in faults(answer)
+
+
+def test_granting_a_role_that_needs_a_node_to_a_member_without_one(
+    served: Served, make: Make
+) -> None:
+    partner = make(Role.FUNDRAISER)
+    partner.join(partner.application(sponsor="trust-b"))
+    with served.nothing_stored(), pytest.raises(Refused) as refusal:
+        decide(served, GrantRole(member_id=partner.member_id, role=Role.CUSTODIAN))
+    assert (refusal.value.status, refusal.value.slug) == (422, "proposal-invalid")
 
 
 def test_a_partner_stands_no_better_than_its_sponsor(served: Served, make: Make) -> None:

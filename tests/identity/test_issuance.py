@@ -1,5 +1,6 @@
 """Issuance: what a certificate says, and that a crash at any point issues exactly one."""
 
+import dataclasses
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,16 +11,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from governance.errors import AuthorityUnfit, CertificateUnsound, IssuanceRefused
-from governance.identity import authority, foundation, lint, profile, store
+from governance.identity import (
+    authority,
+    foundation,
+    lint,
+    network_map,
+    profile,
+    publication,
+    store,
+)
 from governance.identity.authority import SIGNING_LEASE, approve, issue, issue_approved, resume
 from governance.identity.profile import CertificateKind, CertificateOrder
 from governance.identity.revocation import Reason
 from governance.identity.tables import CertificateRow, IssuanceRow, RevocationRow
-from governance.membership import changes
+from governance.membership import changes, renewals
+from governance.membership.members import Role
 from ledger.database import reading, writing
 from ledger.keys import public_bytes
 from ledger.log.store import read_entries
 from tests.membership.consortium import BASE_URL, NETWORK, START, Consortium, new_key
+from tests.membership.test_changes import renew
 
 
 def order(key: ec.EllipticCurvePrivateKey, **others: object) -> CertificateOrder:
@@ -83,6 +94,17 @@ class TestProfile:
         role = certificate.extensions.get_extension_for_oid(profile.ROLE_EXTENSION)
         assert not role.critical
         assert role.value.value == b"0\x0b\x0c\tregistrar"
+
+    def test_lives_as_long_as_the_members_decided(self, consortium: Consortium) -> None:
+        days = {CertificateKind.NODE: 7, CertificateKind.CLIENT: 397}
+        issuing = dataclasses.replace(consortium.authority, days=lambda _, kind: days[kind])
+        consortium.authority = issuing
+        consortium.join("trust-a")
+        consortium.join("shop", Role.INTERMEDIARY, "trust-a")
+        with reading(consortium.engine) as session:
+            for member_id, expected in (("trust-a", 7), ("shop", 397)):
+                row = store.certificates_of(session, member_id)[0]
+                assert row.not_after - consortium.at == dt.timedelta(days=expected)
 
     def test_an_api_client_is_no_server(self, consortium: Consortium) -> None:
         wanted = order(new_key(), kind=CertificateKind.CLIENT, host="")
@@ -258,6 +280,62 @@ class TestAuthority:
                 if row.kind == CertificateKind.NODE
             }
         assert issuers == {"platform": "issuing-1", "trust-a": "issuing-1", "trust-b": "issuing-2"}
+
+    def test_a_revoked_authority_is_trusted_no_more(self, consortium: Consortium) -> None:
+        """The root's CRL says so; what it issued is due, and leaves the map; members renew."""
+        key = consortium.join("trust-a")
+        authority, root, at = consortium.authority, consortium.root, consortium.at
+        with pytest.raises(AuthorityUnfit, match="issues now"), writing(consortium.engine) as s:
+            foundation.revoke_authority(s, authority, root, "issuing-1", at)
+        with writing(consortium.engine) as session:
+            foundation.certify_issuing(session, authority, root, at)
+            store.put_in_force(session, "issuing-2", at)
+            renewals.renew_hosted(session, authority, at, frozenset({"issuing-1"}))
+        issue_approved(consortium.engine, authority, at)
+        with writing(consortium.engine) as session:
+            foundation.revoke_authority(session, authority, root, "issuing-1", at)
+        other = foundation.RootKey(ec.generate_private_key(ec.SECP384R1()))
+        for wrong, why in ((root, "revoked already"), (other, "not the key")):
+            with pytest.raises(AuthorityUnfit, match=why), writing(consortium.engine) as session:
+                foundation.revoke_authority(session, authority, wrong, "issuing-1", at)
+        assert self._listed_by_root(consortium) == {"issuing-1"}
+        assert self._map_of(consortium) == {"trust-a": set(), "platform": set()}
+        renew(consortium, "trust-a", key)
+        assert self._map_of(consortium)["trust-a"] == {"issuing-2"}
+        with reading(consortium.engine) as session:
+            due = {(found.member_id, found.node) for found in renewals.expiring(session, at)}
+        assert ("trust-a", "node-1") not in due
+        assert ("platform", "node-1") in due
+        assert lint.lint_crl(self._root_crl(consortium)) == ()
+
+    def _root_crl(self, consortium: Consortium) -> bytes:
+        with reading(consortium.engine) as session:
+            return publication.fresh_crl(session, "root-1", consortium.at)
+
+    def _listed_by_root(self, consortium: Consortium) -> set[str]:
+        listed = {
+            entry.serial_number for entry in x509.load_der_x509_crl(self._root_crl(consortium))
+        }
+        with reading(consortium.engine) as session:
+            rows = store.authorities(session, "issuing", consortium.at, revoked=True)
+        return {row.name for row in rows if int(row.serial, 16) in listed}
+
+    def _map_of(self, consortium: Consortium) -> dict[str, set[str]]:
+        """By which authorities each member's certificates in the verified map were issued."""
+        at, herald = consortium.at, consortium.authority.herald
+        with writing(consortium.engine) as session:
+            envelope = network_map.publish_map(session, herald, 0, "", at).envelope
+        shown = network_map.verify_network_map(envelope, consortium.root_certificate(), at)
+        titles = {profile.authority_title(f"issuing-{n}"): f"issuing-{n}" for n in (1, 2)}
+
+        def issuer(der: bytes) -> str:
+            name = x509.load_der_x509_certificate(der).issuer
+            return titles[name.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value]
+
+        return {
+            member.member_id: {issuer(der) for node in member.nodes for der in node.certificates}
+            for member in shown.members
+        }
 
     def test_a_rollover_takes_the_networks_own_root(self, consortium: Consortium) -> None:
         other = foundation.RootKey(ec.generate_private_key(ec.SECP384R1()))

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from governance.demo.process import ServerProcess
 from tests.interop.clients import (
     MEMBERS,
+    admin,
     curl,
     enrol_again,
     is_certified,
@@ -92,6 +93,19 @@ class TestProxy:
         path = "/.well-known/est/simplereenroll"
         assert curl("--interface", STRANGER, *spoofed, direct + path)[0] == 401
         assert through(home, *spoofed, edge + path)[0] == 401  # the proxy drops it
+
+    def test_two_headers_name_nobody(self, home: Path, direct: str) -> None:
+        """As from a proxy that adds its own and lets the client's pass."""
+        own = x509.load_pem_x509_certificate((home / "edge" / "node.crt").read_bytes())
+        text = base64.b64encode(own.public_bytes(Encoding.DER)).decode()
+        one = ("-H", f"Client-Cert: :{text}:")
+        trusted = ("--interface", PROXY_ADDRESS)
+        asked = f"{direct}/oauth/token"
+        chief = x509.load_pem_x509_certificate((admin(home).path / "node.crt").read_bytes())
+        named = base64.b64encode(chief.public_bytes(Encoding.DER)).decode()
+        good = ("-H", f"Client-Cert: :{named}:")
+        assert curl(*trusted, *good, *one, *token_form(home), asked)[0] == 401
+        assert curl(*trusted, *good, *token_form(home), asked)[0] == 200
 
     def test_a_token_works_with_its_certificate_only(
         self, home: Path, edge: str, direct: str

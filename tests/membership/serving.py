@@ -20,6 +20,7 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.testing import TestClient
 
+from governance.access.grants import ASSERTION_TYPE
 from governance.access.routes import ROUTES as ACCESS
 from governance.access.statements import Desk
 from governance.access.tokens import Tokens
@@ -94,7 +95,7 @@ class Partner:
         """Ask for an access token; return the answer."""
         form = {
             "grant_type": "client_credentials",
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": client_assertion(self.key, self.member_id, self.consortium.at),
         }
         return self.client.post("/oauth/token", data=form)

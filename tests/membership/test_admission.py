@@ -91,6 +91,24 @@ def test_of_two_racing_applications_one_is_accepted(consortium_on_each: Consorti
     assert answers.count("refused") == 3
 
 
+def test_a_flood_of_applications_is_stopped_but_for_who_is_invited(
+    consortium: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MAX_OPEN", 2)
+    for name in ("trust-a", "trust-b"):
+        key = new_key()
+        consortium.apply(application(name, key), key)
+    key = new_key()
+    with pytest.raises(ApplicationRefused, match="invitation"):
+        consortium.apply(application("trust-c", key), key)
+    body = InvitationRequest("trust-c 株式会社", Role.REGISTRAR)
+    said = opened(INVITATION, "platform", body, consortium.at, consortium.keys["platform"])
+    with writing(consortium.engine) as session:
+        admin = consortium.actor("platform")
+        given = invitations.invite(session, admin, RULES, said, consortium.at)
+    consortium.apply(application("trust-c", key, invitation=given.token), key)
+
+
 def test_a_member_cannot_apply_again(consortium: Consortium) -> None:
     consortium.join("trust-a")
     key = new_key()

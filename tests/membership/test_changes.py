@@ -451,6 +451,19 @@ class TestRecovery:
         with pytest.raises(RecoveryRefused):
             self.decide(consortium, wanted)
 
+    def test_a_flood_of_requests_is_stopped(
+        self, consortium: Consortium, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Anybody may ask in a member's name; a day later there is room again."""
+        monkeypatch.setattr(renewals, "MAX_RECOVERIES", 3)
+        consortium.join("trust-a")
+        for _ in range(3):
+            self.ask(consortium, new_key())
+        with pytest.raises(RecoveryRefused, match="undecided"):
+            self.ask(consortium, new_key())
+        consortium.at += DAYS
+        self.ask(consortium, new_key())
+
     def test_anothers_key_is_refused(self, consortium: Consortium) -> None:
         consortium.join("trust-a")
         other = consortium.join("trust-b")
