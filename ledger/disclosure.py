@@ -17,7 +17,6 @@ from ledger.errors import LogResourceMissing, NotFound
 from ledger.gateway import MAX_PAGE, Seen, Viewer
 from ledger.log.proofs import prove_inclusion
 from ledger.queries import Asked, Reader, transfer_view
-from ledger.scopes import View
 from ledger.signatures import TransactionSignature
 from ledger.tables import TransactionRow
 from ledger.tearoffs import tear_off
@@ -30,6 +29,7 @@ from ledger.transactions import (
     Transaction,
     decode_transaction,
 )
+from ledger.visible import View
 from policies.actions import Action
 from policies.errors import Denied
 from policies.rules import Effect

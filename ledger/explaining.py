@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from ledger import scopes
 from ledger.gateway import MEMBER, STAMP
-from ledger.scopes import View
 from ledger.second_net import ITSELF
+from ledger.visible import View
 
 MOST_ID = 256
 """Characters of the longest id."""

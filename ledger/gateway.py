@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from ledger.errors import CursorInvalid, FieldNotComparable, GatewayBypassed
 from ledger.paging import Prepared, Shape
 from ledger.pseudonyms import CursorKey, Pseudonyms
-from ledger.scopes import Column, View
+from ledger.visible import Column, View
 from policies.compilation import Decision
 from policies.rules import Effect
 

@@ -10,14 +10,14 @@ A branch leaves out rows that an earlier one has. That is safe though the earlie
 cut at the page's length: what it was cut by comes before them in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from ledger.scopes import Column, Names, Predicate, View
+from ledger.visible import Column, Names, Predicate, View
 from policies.compilation import Decision
 from policies.rules import Effect
 
@@ -118,16 +118,16 @@ class Prepared:
         if not self.branches:
             nothing = sa.select(*self._columns()).select_from(self.view.source)
             return nothing.where(sa.false()).limit(_LIMIT)
-        return self._branch(self.branches[0][1], self._columns())
+        return self._branch(*self.branches[0], self._columns())
 
     def _united(self) -> _Query:
         """Return the page's keys, cut from what the branches give, and their rows looked up."""
         labels = [f"key_{i}" for i in range(len(self.view.key))]
         keys = [c.label(label) for label, c in zip(labels, self.view.key, strict=True)]
         parts = []
-        for i, (_, predicate) in enumerate(self.branches):
+        for i, (arm, predicate) in enumerate(self.branches):
             earlier = [test.label(f"admits_{j}") for j, test in enumerate(self.tests[:i])]
-            rows = self._branch(predicate, [*keys, *earlier]).subquery()
+            rows = self._branch(arm, predicate, [*keys, *earlier]).subquery()
             part = sa.select(*(rows.c[label] for label in labels))
             seen = [rows.c[column.name] for column in earlier]
             parts.append(part.where(sa.not_(sa.or_(*seen))) if seen else part)
@@ -150,13 +150,18 @@ class Prepared:
             query = sa.select(*columns).select_from(sa.join(page, source, same))
         return query.order_by(*self._order(keys))
 
-    def _branch(self, predicate: Predicate, columns: Sequence[Column]) -> _Query:
-        """Return the rows that `predicate` admits, in order, at most a page of them."""
+    def _filters(self, arm: str) -> Iterator[sa.ColumnElement[bool]]:
+        """Yield what rows are filtered by: null, which no row has, where a gate is shut."""
+        for name in self.shape.where:
+            column = self.view.fields[name]
+            value: Any = sa.bindparam(f"where_{name}", type_=column.type)
+            gate = self.view.gates.get((name, arm))
+            yield column == (value if gate is None else sa.case((gate(_VIEWER, value), value)))
+
+    def _branch(self, arm: str, predicate: Predicate, columns: Sequence[Column]) -> _Query:
+        """Return the rows that `predicate` of `arm` admits, in order, at most a page of them."""
         view = self.view
-        conditions = [
-            view.fields[name] == sa.bindparam(f"where_{name}", type_=view.fields[name].type)
-            for name in self.shape.where
-        ]
+        conditions = list(self._filters(arm))
         after: list[Any] = [
             sa.bindparam(f"after_{i}", type_=column.type)
             for i, column in enumerate(view.key)

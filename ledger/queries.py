@@ -26,9 +26,9 @@ from ledger.register import (
     find_change,
     register_at_change,
 )
-from ledger.scopes import View
 from ledger.signatures import TransactionSignature
 from ledger.store import CLOSED
+from ledger.visible import View
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules

@@ -5,11 +5,10 @@ with several predicates becomes several branches of a UNION, never an OR: an OR 
 rows, which costs time and shows in the timing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from ledger.tables import (
@@ -24,47 +23,7 @@ from ledger.tables import (
     TransferRow,
     UnspentRow,
 )
-
-Column = sa.ColumnElement[Any]
-Predicate = Callable[[Any], sa.ColumnElement[bool]]
-"""From the viewer's member id, or a parameter for it, to what the arm admits."""
-
-
-class Names(msgspec.Struct, frozen=True):
-    """The predicate that a column names the viewer."""
-
-    column: Column
-
-    def __call__(self, member: Any) -> sa.ColumnElement[bool]:
-        """Return that the column names `member`."""
-        named: sa.ColumnElement[bool] = self.column == member
-        return named
-
-
-class View(msgspec.Struct, frozen=True):
-    """The rows of a resource as members may see them.
-
-    Args:
-        resource: its name in `policies.resources`.
-        source: what to select from.
-        fields: the resource's fields; a field without a column is never shown.
-        arms: the predicates of each arm; a row is admitted if one of an arm's holds.
-        key: the columns that order the rows, unique together.
-        names: the columns by which a cursor names a row: visible ones, which may be the key.
-        descending: whether lists begin with the highest key.
-        extra: columns that the use case needs besides, never shown as they are.
-        scope: the TxID within which a pseudonym holds, if rows belong to a transaction.
-    """
-
-    resource: str
-    source: sa.FromClause
-    fields: Mapping[str, Column]
-    arms: Mapping[str, tuple[Predicate, ...]]
-    key: tuple[Column, ...]
-    names: tuple[Column, ...]
-    descending: bool = False
-    extra: Mapping[str, Column] = MappingProxyType({})
-    scope: Column | None = None
+from ledger.visible import Column, Gate, Names, Predicate, View
 
 
 def _is(*columns: Any) -> tuple[Predicate, ...]:
@@ -173,6 +132,31 @@ TRANSACTIONS = View(
     },
 )
 
+
+def _once(column: Column) -> Gate:
+    """Return the gate of those who manage an investor, or did, by a column of custody."""
+
+    def ever(member: Any, investor: Any) -> sa.ColumnElement[bool]:
+        rows = sa.select(sa.literal(1)).select_from(CustodyRow.__table__)
+        return rows.where(column == member, _C.investor_id == investor).correlate(None).exists()
+
+    return ever
+
+
+def _holds(member: Any, investor: Any) -> sa.ColumnElement[bool]:
+    """Return whether an investor holds any right that a member registers."""
+    kept = sa.join(
+        RightRow.__table__, HoldingRow.__table__, _R.beneficial_right_id == _H.beneficial_right_id
+    )
+    rows = sa.select(sa.literal(1)).select_from(kept)
+    return rows.where(_R.registrar == member, _H.investor_id == investor).correlate(None).exists()
+
+
+_CUSTOMER_GATES = {
+    ("investor_id", "managed_customers"): _once(_C.custodian),
+    ("investor_id", "own_customers"): _once(_C.holder),
+}
+
 TOKENS = View(
     "token",
     UnspentRow.__table__,
@@ -196,6 +180,7 @@ TOKENS = View(
     (_U.token_txid, _U.output_index),
     extra={"output_index": _U.output_index, "component": _U.component, "nonce": _U.nonce},
     scope=_U.token_txid,
+    gates={**_CUSTOMER_GATES, ("investor_id", "own_register"): _holds},
 )
 
 _RIGHT_ARMS = {
@@ -339,6 +324,7 @@ HOLDINGS = View(
     },
     (_H.investor_id, _H.beneficial_right_id),
     (_H.investor_id, _H.beneficial_right_id),
+    gates=_CUSTOMER_GATES,
 )
 
 CHANGES = View(
@@ -358,6 +344,7 @@ CHANGES = View(
     (_G.log_index, _G.beneficial_right_id, _G.change),
     (_G.log_index, _G.beneficial_right_id, _G.change),
     extra={"delta": _G.delta, "log_index": _G.log_index},
+    gates=_CUSTOMER_GATES,
 )
 
 UNIQUENESS = View(

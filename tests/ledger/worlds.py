@@ -15,7 +15,6 @@ from sqlalchemy.engine import Engine
 from ledger import scopes
 from ledger.database import writing
 from ledger.gateway import STAMP
-from ledger.scopes import View
 from ledger.tables import (
     AccountKeyRow,
     ChangeRow,
@@ -28,6 +27,7 @@ from ledger.tables import (
     TransferRow,
     UnspentRow,
 )
+from ledger.visible import View
 
 MEMBERS = ("m-a", "m-b", "m-c", "m-d")
 INVESTORS = ("INV1", "INV2", "INV3", "INV4")
