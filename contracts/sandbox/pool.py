@@ -83,6 +83,7 @@ class Pool:
         self.size = size or os.cpu_count() or 1
         self._ready = threading.Condition()
         self._closed = False
+        self._absent = 0
         self._ended = threading.Event()
         self._starting = ThreadPoolExecutor(self.size + spares, "sandbox-start")
         self._working = ThreadPoolExecutor(self.size, "sandbox-pool")
@@ -190,6 +191,7 @@ class Pool:
                 return
             spare = self._waiting.popleft() if self._waiting else None
             self._order_spares(1)
+            self._absent += 1
             self._starting.submit(self._bring, spare)
 
     def _bring(self, spare: Future[WorkerProcess] | None) -> None:
@@ -207,8 +209,15 @@ class Pool:
                 self._ended.wait(pause)
                 pause = min(2 * pause, most)
             else:
+                with self._ready:
+                    self._absent -= 1
                 self._give(worker)
                 return
+
+    def alive(self) -> bool:
+        """Return whether any worker is there, idle or at work."""
+        with self._ready:
+            return not self._closed and self._absent < self.size
 
     def close(self) -> None:
         """Stop every worker."""

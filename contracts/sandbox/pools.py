@@ -73,6 +73,12 @@ class Pools:
         except ContractError as error:
             return Unavailable(f"runtime {runtime} cannot be used here: {error}")
 
+    def alive(self) -> bool:
+        """Return whether every pool that was made has a worker left."""
+        with self._lock:
+            made = [order for order in self._pools.values() if order.done()]
+        return all(order.exception() is None and order.result().alive() for order in made)
+
     def _ordered(self, runtime: str) -> Future[Pool]:
         with self._lock:
             if self._closed:

@@ -115,6 +115,8 @@ class Background:
                 log_size(session)
         except SQLAlchemyError:
             states["database"] = "does not answer"
+        if not self._network.pools.alive():
+            states["sandbox"] = "no worker runs"
         if not all(thread.is_alive() for thread in self._threads):
             states["background"] = "a thread has stopped"
         return states

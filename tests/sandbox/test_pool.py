@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -169,3 +169,29 @@ def test_a_worker_without_its_runtime_does_not_start(runtime: Runtime):
     start = Start("sha256:" + "0" * 64, str(runtime.folder.parents[1]), 2, 5.0)
     with pytest.raises(SandboxUnavailable, match="did not start"):
         WorkerProcess(start)
+
+
+def test_a_pool_says_when_no_worker_is_left(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    with Pool(runtime, size=1, spares=0) as pool:
+        assert pool.alive()
+        monkeypatch.setattr(pool, "_new_worker", _no_worker)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        judging = threading.Thread(target=pool.judge, args=(HONEST, [SMALL]), daemon=True)
+        judging.start()
+        _within(10.0, lambda: not pool.alive())
+        monkeypatch.undo()
+        _within(10.0, pool.alive)
+        judging.join(30.0)
+        assert isinstance(pool.judge(HONEST, [SMALL])[0].verdict, Accepted)
+    assert not pool.alive()
+
+
+def _no_worker(_number: int = 0) -> WorkerProcess:
+    raise SandboxUnavailable("none can be started")
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
