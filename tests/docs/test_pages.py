@@ -9,6 +9,7 @@ import pytest
 from governance.app import ROUTES
 from governance.cli import cli
 from governance.client.saying import SAID
+from governance.settings import NOT_SETTINGS, PREFIX, Settings
 from tests.benchmarks.__main__ import names as benchmarks
 from tests.docs.generate import PAGES, REFERENCE
 
@@ -20,6 +21,17 @@ MACHINE = re.compile(r"(?<![\w.])/(?:root|home|work|tmp)/")
 
 BLOCK = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"(?:^|[ (!]|\$ )sekisho ((?:[a-z][a-z-]*(?= |$|\n) ?)+)([^|)#]*)", re.MULTILINE)
+
+
+INLINE = re.compile(r"`sekisho ((?:[a-z][a-z-]*(?= |`) ?)+)([^`]*)`")
+VARIABLE = re.compile(r"SEKISHO_[A-Z0-9_]*[A-Z0-9]")
+
+
+def variables_of_tests() -> set[str]:
+    """Return the variables that long runs read, and no program."""
+    folders = [ROOT / "tests" / name for name in ("benchmarks", "faults", "load")]
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    return {name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
 
 
 def pages() -> list[Path]:
@@ -69,6 +81,30 @@ def test_commands_on_pages_exist(page: Path) -> None:
                 wrong.append(words)
             wrong += [f"{words}{option}" for option in options - known - {"--help", "--version"}]
     assert not wrong
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_named_in_a_sentence_exist(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    wrong = []
+    for words, rest in INLINE.findall(text):
+        command = resolve(words.split())
+        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+        options = set(re.findall(r"--[a-z][a-z-]*", rest))
+        wrong += [f"{words} {option}" for option in options - known - {"--help", "--version"}]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*pages(), *sorted(p for p in (ROOT / "docs" / "operations").iterdir() if p.suffix != ".md")],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_variables_that_a_page_names_exist(file: Path) -> None:
+    named = set(VARIABLE.findall(file.read_text(encoding="utf-8")))
+    settings = {PREFIX + name.upper() for name in Settings.__struct_fields__}
+    others = {PREFIX + name.upper() for name in NOT_SETTINGS} | variables_of_tests()
+    assert named <= settings | others
 
 
 def resolve(words: list[str]) -> click.Command:
