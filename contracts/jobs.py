@@ -1,19 +1,23 @@
 """Gates in the background: jobs in a table, taken up again after a restart.
 
-A worker claims a job for a while and renews the claim as it goes; a job whose claim has run out
-(its worker was killed) is anybody's again. Each gate's attestation is stored as it comes, in a
-transaction of its own with its log entry, and is not made a second time under the same
+A worker claims a job for half a minute and renews the claim while it lives; a job whose claim has
+run out (its worker was killed) is anybody's again. Each gate's attestation is stored as it comes,
+in a transaction of its own with its log entry, and is not made a second time under the same
 conditions. Several workers may run.
 """
 
+import contextlib
 import datetime as dt
 import hashlib
+import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from contracts import artifacts, deployment, store
@@ -40,8 +44,11 @@ from ledger.log.tiles import MAX_ENTRY
 
 Clock = Callable[[], dt.datetime]
 
-CLAIM = dt.timedelta(minutes=2)
+CLAIM = dt.timedelta(seconds=30)
 """How long a claim holds without being renewed."""
+
+HEARTBEAT = 7.0
+"""Seconds between two renewals of a claim, whatever its gate is doing."""
 
 RENEWAL = 1.0
 """Seconds between two notes of progress."""
@@ -87,7 +94,9 @@ def run_pending_gates(
             digest = claim(engine, clock())
             if digest is None:
                 break
-            _run_one(engine, services, clock, used, digest, requirements or shipped_requirements())
+            with _claim_renewed(engine, digest, clock):
+                table = requirements or shipped_requirements()
+                _run_one(engine, services, clock, used, digest, table)
             done += 1
     finally:
         if machines is None:
@@ -292,8 +301,29 @@ def _put_back(engine: Engine, digest: str, at: dt.datetime, message: str) -> Non
             job.status, job.claimed_until = "broken", None
 
 
+@contextmanager
+def _claim_renewed(engine: Engine, digest: str, clock: Clock) -> Iterator[None]:
+    """Renew the claim on a job in the background until the work on it ends."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(HEARTBEAT):
+            with contextlib.suppress(SQLAlchemyError), writing(engine) as session:
+                job = store.job_row(session, digest)
+                if job.status == "running" and not ended.is_set():
+                    job.claimed_until = clock() + CLAIM
+
+    thread = threading.Thread(target=renew, name="gates-claim", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 class _Reporter:
-    """Writes progress into the job's row and renews the claim, at most once a second."""
+    """Writes progress into the job's row, at most once a second."""
 
     def __init__(self, engine: Engine, digest: str, clock: Clock) -> None:
         self._engine = engine
@@ -310,4 +340,5 @@ class _Reporter:
         with writing(self._engine) as session:
             job = store.job_row(session, self._digest)
             job.gate, job.done, job.total = gate, done, total
-            job.claimed_until = self._clock() + CLAIM
+            if job.status == "running":
+                job.claimed_until = self._clock() + CLAIM

@@ -28,9 +28,8 @@ investors, or leaves every holding as it is."""
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
 MemberId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
-VersionText = Annotated[
-    str, Meta(pattern=r"^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$")
-]
+VERSION_PATTERN = r"^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$"
+VersionText = Annotated[str, Meta(pattern=VERSION_PATTERN)]
 Count = Annotated[int, Meta(ge=1, le=MAX_STATES)]
 Reason = Annotated[str, Meta(max_length=2_000)]
 
@@ -82,6 +81,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     changes: Changes = Changes()
 
 
+def is_version(version: str) -> bool:
+    """Return whether a text is a version at all."""
+    return re.fullmatch(VERSION_PATTERN, version) is not None
+
+
 def version_key(version: str) -> tuple[int, ...]:
     """Return what versions are compared by."""
     return tuple(int(part) for part in version.split("."))
@@ -121,22 +125,23 @@ def _field_faults(text: str, name: str, value: object, kind: Any, error: Excepti
         try:
             msgspec.convert(entry, types[key])
         except KeyError:
-            faults.append(Fault(MANIFEST, f"`{name}.{key}` is no key", _line_of(text, key)))
+            faults.append(Fault(MANIFEST, f"`{name}.{key}` is no key", line_of(text, key)))
         except msgspec.ValidationError as wrong:
-            faults.append(Fault(MANIFEST, f"`{name}.{key}`: {wrong}", _line_of(text, key)))
-    return faults or [Fault(MANIFEST, f"`{name}`: {error}", _line_of(text, name))]
+            faults.append(Fault(MANIFEST, f"`{name}.{key}`: {wrong}", line_of(text, key)))
+    return faults or [Fault(MANIFEST, f"`{name}`: {error}", line_of(text, name))]
 
 
 def _unknown_keys(text: str, document: Mapping[str, object]) -> list[Fault]:
     known = {field.name for field in msgspec.structs.fields(Manifest)}
     return [
-        Fault(MANIFEST, f"`{key}` is not a key of a manifest", _line_of(text, key))
+        Fault(MANIFEST, f"`{key}` is not a key of a manifest", line_of(text, key))
         for key in document
         if key not in known
     ]
 
 
-def _line_of(text: str, key: str) -> int | None:
+def line_of(text: str, key: str) -> int | None:
+    """Return the line on which a key of the manifest stands."""
     pattern = re.compile(rf"^\s*\[?\s*{re.escape(key)}\s*[\]=.]")
     for number, line in enumerate(text.splitlines(), 1):
         if pattern.match(line):

@@ -2,7 +2,7 @@
 
 Any member can: the archive, the evidence and the runtime are public to members, the requirements
 come with the product, and the seed follows from the package digest. Only the replay of recorded
-transactions needs the ledger itself; a member without it compares the other gates.
+transactions needs the ledger itself: a member without it is told that this gate was not run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,8 @@ from contracts.sandbox.runtime import Runtime
 from ledger.keys import PublicKey
 from ledger.statements import Signer
 
+NO_RECORD = "the recorded transactions are the network's; a member sees only its own"
+
 
 class Comparison(msgspec.Struct, frozen=True):
     """One gate, as attested and as found here.
@@ -27,16 +29,18 @@ class Comparison(msgspec.Struct, frozen=True):
     Args:
         gate: the gate's name.
         attested: digest of the attested payload.
-        found: digest of the payload that was made here.
-        same: whether they agree: then the attestation is true.
+        found: digest of the payload that was made here; empty if the gate could not be run here.
+        same: whether they agree: then the attestation is true. None if it could not be run here.
         differs: which parts of the predicate differ, such as `tools` or `details`.
+        remark: why it could not be run here.
     """
 
     gate: str
     attested: str
     found: str
-    same: bool
+    same: bool | None
     differs: tuple[str, ...]
+    remark: str = ""
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -62,8 +66,10 @@ def reattest(
     *,
     recorded: Sequence[Recorded] = (),
     progress: Progress = lambda _gate, _done, _total: None,
-) -> Iterator[tuple[Comparison, Attestation]]:
+) -> Iterator[tuple[Comparison, Attestation | None]]:
     """Yield, for each attested gate, the comparison and an attestation of one's own.
+
+    A gate that replays recorded transactions which are not at hand is told as not run.
 
     Args:
         said: what the registry says.
@@ -96,6 +102,7 @@ def reattest(
         theirs = read_attestation(envelope, key, package.digest)
         made = theirs.statement.predicate
         if made.gate == "replay" and made.history != conditions.history:
+            yield Comparison(made.gate, theirs.payload_digest, "", None, (), NO_RECORD), None
             continue
         same_history = msgspec.structs.replace(conditions, history=made.history)
         for field in ("runtime", "requirements", "predecessor", "seed"):

@@ -26,7 +26,7 @@ from contracts.queries import GateProgress, GateView, LifeEvent, VersionPage, Ve
 from contracts.rechecking import RECHECK_KIND, ContractRecheck, recheck
 from contracts.runtime_routes import ROUTES as RUNTIME_ROUTES
 from contracts.services import ContractServices
-from ledger.database import reading, writing
+from ledger.database import reading
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -61,7 +61,6 @@ class PackageSubmission(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 )
 def submit_contract(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     contracts: NamedDependency[ContractServices],
@@ -79,7 +78,7 @@ def submit_contract(
             "the archive is not base64", (Fault("archive", f"is not base64: {error}"),)
         ) from error
     actor, opened = contracts.desk.open(bytes(data.statement), PACKAGE_KIND, ContractPackage)
-    with writing(database) as session:
+    with contracts.desk.writing(opened) as session:
         runtimes = contracts.runtimes(session)
         return deployment.submit(session, rules, actor, opened, archive, runtimes, at)
 
@@ -248,7 +247,6 @@ async def stream_gate_progress(
 )
 def recheck_contract(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     contracts: NamedDependency[ContractServices],
@@ -258,7 +256,7 @@ def recheck_contract(
     """Make it a draft again; a vote that is open on it becomes void."""
     actor, opened = contracts.desk.open(body, RECHECK_KIND, ContractRecheck)
     _check_path(name, version, opened.body.name, opened.body.version)
-    with writing(database) as session:
+    with contracts.desk.writing(opened) as session:
         recheck(session, contracts, rules, actor, opened, at)
         return queries.progress(session, rules, actor, name, version)
 
@@ -272,7 +270,6 @@ def recheck_contract(
 )
 def attest_contract(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     contracts: NamedDependency[ContractServices],
@@ -282,7 +279,7 @@ def attest_contract(
     """Keep it for those who vote, beside what the registry attests."""
     actor, opened = contracts.desk.open(body, ATTESTATION_KIND, ContractAttestation)
     _check_path(name, version, opened.body.name, opened.body.version)
-    with writing(database) as session:
+    with contracts.desk.writing(opened) as session:
         return attest_version(session, rules, actor, opened, at)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from contracts import store
 from contracts.errors import (
+    ContractError,
     DigestMismatch,
     RuntimeUnknown,
     SubmissionMismatch,
@@ -15,7 +16,7 @@ from contracts.errors import (
 )
 from contracts.in_force import active_version
 from contracts.lifecycle import Life, State
-from contracts.manifest import version_key
+from contracts.manifest import MANIFEST, is_version, line_of, version_key
 from contracts.packages import Package, open_package
 from contracts.tables import GateJobRow, PackageRow, VersionRow
 from ledger.log.sequencer import LogEntry, append
@@ -24,8 +25,12 @@ from ledger.statements import Opened
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
+from policies.errors import Fault
 
 PACKAGE_KIND = "contract-package"
+
+Finding = tuple[type[ContractError], Fault]
+"""What is wrong with a submission, and as which error it is refused."""
 
 
 class ContractPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,44 +98,68 @@ def submit(
     rules.decide(actor, Action.CONTRACT_SUBMIT)
     body = opened.body
     package = open_package(archive)
-    _check_statement(body, package, runtimes)
-    known = store.find_version(session, body.name, body.version)
+    known = _check(session, body, package, runtimes)
     if known is not None:
-        return _same_again(known, body)
-    _check_rises(session, body)
+        state = State(known.state)
+        return Submission(known.name, known.version, known.digest, state, created=False)
     row = _insert(session, actor, package, body.runtime, at)
     append(session, [LogEntry(PACKAGE_KIND, opened.envelope)])
     return Submission(row.name, row.version, row.digest, State(row.state), created=True)
 
 
-def _check_statement(body: ContractPackage, package: Package, runtimes: Collection[str]) -> None:
+def _check(
+    session: Session, body: ContractPackage, package: Package, runtimes: Collection[str]
+) -> VersionRow | None:
+    """Return the version as it is registered already, or None if it may be registered.
+
+    Raises:
+        DigestMismatch, SubmissionMismatch, RuntimeUnknown, VersionConflict: the first of these
+            that is true; its faults are those of all.
+    """
+    found = _statement_faults(body, package, runtimes)
+    known = store.find_version(session, body.name, body.version)
+    if known is None:
+        found += _rising_faults(session, body, package)
+    elif (known.digest, known.runtime) != (body.digest, body.runtime):
+        message = f"{known.version} is taken by {known.digest} on {known.runtime}; raise it"
+        found.append((VersionConflict, _in_manifest(package, "version", message)))
+    if found:
+        error, first = found[0]
+        raise error(first.message, tuple(fault for _, fault in found))
+    return known
+
+
+def _statement_faults(
+    body: ContractPackage, package: Package, runtimes: Collection[str]
+) -> list[Finding]:
+    found: list[Finding] = []
     if body.digest != package.digest:
-        raise DigestMismatch(f"signed for {body.digest}; the archive has {package.digest}")
-    manifest = package.manifest
-    if (body.name, body.version) != (manifest.name, manifest.version):
-        raise SubmissionMismatch(
-            f"signed for {body.name} {body.version};"
-            f" contract.toml says {manifest.name} {manifest.version}"
-        )
+        message = f"signed for {body.digest}; the archive has {package.digest}"
+        found.append((DigestMismatch, Fault("statement.digest", message)))
+    for key in ("name", "version"):
+        signed, said = getattr(body, key), getattr(package.manifest, key)
+        if signed != said:
+            message = f"is {said}; signed for {signed}"
+            found.append((SubmissionMismatch, _in_manifest(package, key, message)))
     if body.runtime not in runtimes:
-        raise RuntimeUnknown(f"{body.runtime} is not a registered runtime of this network")
+        message = f"{body.runtime[:80]} is not a registered runtime of this network"
+        found.append((RuntimeUnknown, Fault("statement.runtime", message)))
+    return found
 
 
-def _same_again(known: VersionRow, body: ContractPackage) -> Submission:
-    if (known.digest, known.runtime) != (body.digest, body.runtime):
-        raise VersionConflict(
-            f"{known.name} {known.version} is taken by {known.digest} on {known.runtime};"
-            " raise the version"
-        )
-    return Submission(known.name, known.version, known.digest, State(known.state), created=False)
-
-
-def _check_rises(session: Session, body: ContractPackage) -> None:
+def _rising_faults(session: Session, body: ContractPackage, package: Package) -> list[Finding]:
     versions = store.versions_of(session, body.name)
-    if versions and version_key(body.version) <= version_key(versions[-1].version):
-        raise VersionConflict(
-            f"{body.name} {versions[-1].version} is registered; {body.version} does not rise"
-        )
+    last = versions[-1].version if versions else None
+    if last is None or not is_version(body.version):
+        return []
+    if version_key(body.version) > version_key(last):
+        return []
+    message = f"{body.version} does not rise above {last}, which is registered"
+    return [(VersionConflict, _in_manifest(package, "version", message))]
+
+
+def _in_manifest(package: Package, key: str, message: str) -> Fault:
+    return Fault(MANIFEST, message, line_of(package.files[MANIFEST].decode(), key))
 
 
 def _insert(

@@ -1,19 +1,25 @@
 """Gate `bounds`: gas stays in the limit up to the largest transaction that the manifest declares.
 
 Accepted examples are grown: commands are cut into several with trade ids of their own, and tokens
-into smaller ones, so that everything still adds up. The gas of each size is the growth curve.
+into smaller ones, so that everything still adds up. What a number among a command's terms means is
+the contract's: it is kept, or cut like the quantity, and what costs most counts. The gas of each
+size is the growth curve.
 """
 
 import copy
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import msgspec
+
 from contracts.gates.corpus import accepted_examples
 from contracts.gates.generation import encode
-from contracts.gates.subjects import GateResult, Subject, code_of, verdict_of
+from contracts.gates.subjects import OUT_OF_GAS, GateResult, Subject, code_of, verdict_of
 from contracts.manifest import LargestTransaction
-from ledger.verification import Accepted
+from contracts.sandbox.engine import Instance
+from ledger.verification import Accepted, Rejected, Verdict
 from policies.errors import Fault
 
 NAME = "bounds"
@@ -27,6 +33,14 @@ STEEP = 1.5
 SCALE = 1_000_000
 """Quantities of a grown example are multiplied by this, so that they can be cut."""
 
+EQUAL_PARTS = tuple(n for n in range(1, 1_001) if SCALE % n == 0)
+"""Into how many equal parts a scaled quantity can be cut."""
+
+COMPONENTS = ("inputs", "outputs", "commands")
+
+ENOUGH = 0.75
+"""Below this share of what is declared it is remarked that a size was not reached."""
+
 Json = dict[str, Any]
 
 
@@ -37,7 +51,7 @@ def run(subject: Subject) -> GateResult:
     examples = accepted_examples(subject.package)
     curves: dict[str, list[list[int]]] = {}
     faults: list[Fault] = []
-    reached = False
+    reached = dict.fromkeys(COMPONENTS, 0)
     names = [example.name for example in subject.package.examples() if example.code is None]
     instance = subject.load()
     try:
@@ -45,25 +59,36 @@ def run(subject: Subject) -> GateResult:
             subject.progress(NAME, number, len(examples))
             curve = []
             for share in sizes:
-                grown = grow(example, largest, share)
-                verdict = verdict_of(instance, encode(grown))
+                grown, verdict = _dearest(instance, grow(example, largest, share))
                 curve.append([_size(grown), verdict.gas])
-                if code_of(verdict) == "OUT_OF_GAS":
+                if code_of(verdict) == OUT_OF_GAS:
                     faults.append(Fault(name, f"out of gas at {_told(grown)}"))
-                reached |= isinstance(verdict, Accepted) and share == sizes[-1]
+                if isinstance(verdict, Accepted) and share == sizes[-1]:
+                    reached = {w: max(most, len(grown[w])) for w, most in reached.items()}
             curves[name] = curve
     finally:
         instance.close()
-    if not reached:
+    if not any(reached.values()):
         faults.append(
             Fault("contract.toml", "no example is still accepted when grown to largest_transaction")
         )
-    return _result(subject, curves, faults)
+    return _result(subject, curves, reached, faults)
+
+
+def _dearest(instance: Instance, variants: list[Json]) -> tuple[Json, Verdict]:
+    """Return the variant that is accepted, or runs out of gas, at the highest price."""
+    judged = [(variant, verdict_of(instance, encode(variant))) for variant in variants]
+    return max(judged, key=lambda one: (not isinstance(one[1], Rejected), one[1].gas))
 
 
 def _result(
-    subject: Subject, curves: dict[str, list[list[int]]], faults: list[Fault]
+    subject: Subject,
+    curves: dict[str, list[list[int]]],
+    reached: dict[str, int],
+    faults: list[Fault],
 ) -> GateResult:
+    declared = msgspec.to_builtins(subject.package.manifest.largest_transaction)
+    short = [f"{n} of {declared[w]} {w}" for w, n in reached.items() if ENOUGH * declared[w] > n]
     limit = subject.package.manifest.gas_limit
     most = max((gas for curve in curves.values() for _, gas in curve), default=0)
     steepest = max((_exponent(curve) for curve in curves.values()), default=0.0)
@@ -71,29 +96,51 @@ def _result(
     return GateResult(
         NAME,
         not faults,
-        f"at most {most} of {limit} gas ({100 * most // limit} %){remark}",
+        f"at most {most} of {limit} gas ({100 * most // limit} %){remark}"
+        + (f"; examples could be grown to {', '.join(short)} only" if short else ""),
         tuple(faults),
         {
             "gas_limit": limit,
             "most_gas": most,
+            "reached": reached,
             "growth_exponent_percent": round(100 * steepest),
             "curves": curves,
         },
     )
 
 
-def grow(example: Json, largest: LargestTransaction, share: float) -> Json:
-    """Return the example with up to `share` of the largest number of each component."""
-    grown = copy.deepcopy(example)
-    _scale(grown)
-    grown["commands"] = _cut_commands(grown, _target(largest.commands, share))
-    for where, most in (("inputs", largest.inputs), ("outputs", largest.outputs)):
-        grown[where] = _cut_tokens(grown[where], _target(most, share))
-    return grown
+def grow(example: Json, largest: LargestTransaction, share: float) -> list[Json]:
+    """Return the example with up to `share` of the largest number of each component.
+
+    There is a variant for each way to treat numbers among the terms of commands.
+    """
+    scaled = copy.deepcopy(example)
+    factor = _scale(scaled)
+    made: dict[str, Json] = {}
+    for cut_term in (_kept, _cut_if_large, _cut):
+        grown = copy.deepcopy(scaled)
+        target = _target(largest.commands, share)
+        grown["commands"] = _cut_commands(grown["commands"], target, factor, cut_term)
+        for where, most in (("inputs", largest.inputs), ("outputs", largest.outputs)):
+            grown[where] = _cut_tokens(grown[where], _target(most, share))
+        made.setdefault(encode(grown), grown)
+    return list(made.values())
 
 
-def _scale(transaction: Json) -> None:
-    """Multiply every quantity, where that stays in range."""
+def _kept(_value: int, _quantity: int) -> bool:
+    return False
+
+
+def _cut_if_large(value: int, quantity: int) -> bool:
+    return value >= quantity
+
+
+def _cut(_value: int, _quantity: int) -> bool:
+    return True
+
+
+def _scale(transaction: Json) -> int:
+    """Multiply every quantity, where that stays in range; return by what."""
     rights = list(transaction["facts"]["rights"].values())
     held = [
         *transaction["inputs"],
@@ -106,26 +153,39 @@ def _scale(transaction: Json) -> None:
         default=0,
     )
     if largest * SCALE >= 1 << 63:
-        return
+        return 1
     for item in held:
         item["quantity"] *= SCALE
     for right in rights:
         right["established_quantity"] *= SCALE
         right["issued_quantity"] *= SCALE
+    return SCALE
 
 
-def _cut_commands(transaction: Json, target: int) -> list[Json]:
+def _cut_commands(
+    commands: list[Json], target: int, factor: int, cut_term: Callable[[int, int], bool]
+) -> list[Json]:
     """Return the commands cut into about `target`; a cancel is the whole trade and stays."""
-    commands: list[Json] = transaction["commands"]
-    free = [c for c in commands if c["transfer_type"] != "cancel" and not c["terms"]]
+    free = [c for c in commands if c["transfer_type"] != "cancel"]
     if not free:
         return commands
     each = max(1, (target - len(commands) + len(free)) // len(free))
+    if any(c["terms"] for c in free):  # what is in proportion stays so only in equal parts
+        each = max(n for n in EQUAL_PARTS if n <= each)
+    each = min([each, *(c["quantity"] for c in free if c["quantity"] > 0)])
+    trades = {c["trade_id"] for c in free}
     result = [c for c in commands if c not in free]
     for command in free:
-        for number, quantity in enumerate(_parts(command["quantity"], each)):
+        parts = _parts(command["quantity"], each)
+        for number, quantity in enumerate(parts):
+            terms = dict(command["terms"])
+            for key, value in terms.items():
+                if isinstance(value, str):
+                    terms[key] = f"{value}-{number}" if value in trades else value
+                elif len(parts) <= value * factor and cut_term(value * factor, command["quantity"]):
+                    terms[key] = _parts(value * factor, len(parts))[number]
             trade = f"{command['trade_id']}-{number}"
-            result.append({**command, "trade_id": trade, "quantity": quantity})
+            result.append({**command, "trade_id": trade, "quantity": quantity, "terms": terms})
     return result
 
 

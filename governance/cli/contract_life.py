@@ -81,7 +81,7 @@ def reattest(
         attesting.attest(connection, name, version, found)
         if not as_json:
             console.print("told the network")
-    if not all(each.same for each in found):
+    if any(each.same is False for each in found):
         context.exit(UNVERIFIED)
 
 
@@ -208,5 +208,14 @@ def _show_comparisons(name: str, version: str, found: list[Comparison]) -> None:
     show_table(
         f"{name} {version}: what the registry attests, and what was found here",
         ("gate", "same", "what differs", "attested", "found"),
-        ((c.gate, c.same, ", ".join(c.differs), c.attested[:19], c.found[:19]) for c in found),
+        (
+            (c.gate, _same(c), c.remark or ", ".join(c.differs), c.attested[:19], c.found[:19])
+            for c in found
+        ),
     )
+
+
+def _same(comparison: Comparison) -> str:
+    if comparison.same is None:
+        return "not run here"
+    return "yes" if comparison.same else "NO"

@@ -102,7 +102,7 @@ def attest(
 ) -> list[dict[str, Any]]:
     """Say to the network what the gates found here; return it beside the registry's evidence."""
     view = connection.get(f"/v1/contracts/{name}/{version}")
-    findings = tuple(Finding(each.gate, each.found) for each in found)
+    findings = tuple(Finding(each.gate, each.found) for each in found if each.found)
     body = ContractAttestation(name, version, view["digest"], findings)
     path = f"/v1/contracts/{name}/{version}/attestations"
     answer: list[dict[str, Any]] = connection.say(path, ATTESTATION_KIND, body)

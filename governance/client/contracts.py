@@ -15,9 +15,12 @@ from contracts.rechecking import RECHECK_KIND, ContractRecheck
 from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.client.connection import Connection
 from governance.client.ledgering import read_parameters
-from governance.errors import GatesUnfinished
+from governance.errors import GatesUnfinished, ServerUnreachable
 
 POLL = 0.2
+PAUSE = 1.0
+"""Seconds before a server that does not answer is asked again."""
+
 PATIENCE = 600.0
 """Seconds that gates may take before a caller gives up waiting; they go on."""
 
@@ -92,7 +95,13 @@ def wait_for_gates(
     """
     give_up = time.monotonic() + PATIENCE
     while True:
-        progress: dict[str, Any] = connection.get(f"/v1/contracts/{name}/{version}/gates")
+        try:
+            progress: dict[str, Any] = connection.get(f"/v1/contracts/{name}/{version}/gates")
+        except ServerUnreachable:  # it is restarted: the gates go on where they were
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(PAUSE)
+            continue
         tell(progress)
         if progress["status"] not in ("waiting", "running"):
             return progress

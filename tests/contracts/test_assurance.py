@@ -1,6 +1,7 @@
 """Gates run again, members' own findings, and runtimes, over HTTP."""
 
 import datetime as dt
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from contracts import deployment, store
 from contracts.artifacts import COMPONENT, find_runtime
@@ -48,6 +50,12 @@ ROLES = {
 class Desk:
     """Opens what the test's key has signed, for whichever member it says."""
 
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def writing(self, _opened: Opened) -> AbstractContextManager[Session]:
+        return writing(self.engine)
+
     def open(self, raw: bytes, kind: str, body: type) -> tuple[Actor, Opened]:
         read = read_envelope(raw)
         said = open_statement(read, raw, read_statement(read, kind, body), KEY.public_key())
@@ -60,8 +68,8 @@ def statement(author: str, kind: str, body: msgspec.Struct) -> bytes:
     return sign_statement(kind, said, KEY)
 
 
-def services(cache: Path | None = None) -> ContractServices:
-    return ContractServices(Desk(), lambda _: {RUNTIME}, KEY, cache=cache)
+def services(engine: Engine, cache: Path | None = None) -> ContractServices:
+    return ContractServices(Desk(engine), lambda _: {RUNTIME}, KEY, cache=cache)
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def client(engine: Engine, rules: CompiledRules, package: Package):
             )
         )
         deployment.gates_passed(session, NAME, "1.0.0", AT)
-    with open_app(engine, rules, services()) as client:
+    with open_app(engine, rules, services(engine)) as client:
         yield client
 
 
@@ -166,7 +174,7 @@ def test_a_runtime_is_uploaded_once_and_fetched_by_everybody(
 ):
     platform = Actor("platform", frozenset({"platform_administrator"}))
     identity = runtime_id(content_digest(ARTIFACT))
-    with open_app(engine, rules, services(tmp_path / "one"), platform) as client:
+    with open_app(engine, rules, services(engine, tmp_path / "one"), platform) as client:
         answer = upload(client, ARTIFACT)
         assert answer.status_code == 201, answer.text
         assert answer.json() == {
@@ -177,7 +185,7 @@ def test_a_runtime_is_uploaded_once_and_fetched_by_everybody(
         assert upload(client, ARTIFACT).json() == answer.json()
         for broken in (b"", b"\x7fELF", b"\0asm\1\0\0\0 a module"):
             assert upload(client, broken).json()["error"] == "ArtifactRefused"
-    with open_app(engine, rules, services(tmp_path / "another machine")) as client:
+    with open_app(engine, rules, services(engine, tmp_path / "another machine")) as client:
         assert client.get(f"/v1/runtimes/{identity}/artifact").content == ARTIFACT
         assert upload(client, ARTIFACT).json()["error"] == "Denied"
 

@@ -1,10 +1,12 @@
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from contracts import deployment, jobs, queries, store
 from contracts.evidence import read_attestation
@@ -32,6 +34,9 @@ class Desk:
 
     def open(self, raw: bytes, kind: str, body: type) -> tuple[Actor, Opened]:
         raise AssertionError(raw, kind, body)
+
+    def writing(self, opened: Opened) -> AbstractContextManager[Session]:
+        raise AssertionError(opened)
 
 
 def services(runtime: Runtime) -> ContractServices:

@@ -106,7 +106,12 @@ BAD_FILES: dict[str, tuple[Callable[[Files], None], str, int | None, str]] = {
     "nested brackets": (put("contract.py", "\nx = " + "(" * 150), "contract.py", 2, "nest"),
     "many brackets": (put("contract.py", "x = " + "[" * 90_000), "contract.py", 1, "nest"),
     "long chain": (put("contract.py", "x = " + "+".join("1" * 5_000)), "contract.py", 1, "nest"),
-    "long unary": (put("contract.py", "\nx = " + "-" * 90_000 + "1"), "contract.py", 2, "nests too deep"),
+    "long unary": (
+        put("contract.py", "\nx = " + "-" * 90_000 + "1"),
+        "contract.py",
+        2,
+        "nests too deep",
+    ),
     "deep blocks": (
         put("contract.py", "".join(" " * n + "if 1:\n" for n in range(30)) + " " * 30 + "1"),
         "contract.py",
@@ -120,11 +125,21 @@ BAD_FILES: dict[str, tuple[Callable[[Files], None], str, int | None, str]] = {
     "key missing": (swap("contract.toml", "owner", "ownr"), "contract.toml", None, "`owner` is"),
     "bad class": (swap("contract.toml", '"high"', '"none"'), "contract.toml", 4, "risk_class"),
     "too much gas": (swap("contract.toml", "50_000_000", "999_999_999"), "contract.toml", 7, "gas"),
-    "bad effect": (swap("contract.toml", '"moves"', '"doubles"'), "contract.toml", 16, "`commands.transfer`"),
+    "bad effect": (
+        swap("contract.toml", '"moves"', '"doubles"'),
+        "contract.toml",
+        16,
+        "`commands.transfer`",
+    ),
     "not JSON": (put("examples/accepted/a.json", "{\n\n]"), "examples/accepted/a.json", 3, "JSON"),
     "deep JSON": (put("examples/accepted/a.json", "[" * 99), "examples/accepted/a.json", 1, "nest"),
     "JSON list": (put("examples/accepted/a.json", "[]"), "examples/accepted/a.json", 1, "obj"),
-    "no transaction": (put("examples/accepted/a.json", "{}"), "examples/accepted/a.json", 1, "miss"),
+    "no transaction": (
+        put("examples/accepted/a.json", "{}"),
+        "examples/accepted/a.json",
+        1,
+        "miss",
+    ),
     "a text as quantity": (
         swap("examples/accepted/issue.json", '"quantity": 120000', '"quantity": "all"'),
         "examples/accepted/issue.json",

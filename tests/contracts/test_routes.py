@@ -1,5 +1,6 @@
 import base64
 import datetime as dt
+from contextlib import AbstractContextManager
 
 import msgspec
 import pytest
@@ -7,6 +8,7 @@ from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.testing import TestClient
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from contracts.errors import ContractError, PackageInvalid
 from contracts.jobs import run_pending_gates
@@ -14,6 +16,7 @@ from contracts.packages import Package
 from contracts.routes import ROUTES
 from contracts.sandbox.runtime import Runtime, runtime_id
 from contracts.services import ContractServices
+from ledger.database import writing
 from ledger.hashing import content_digest
 from ledger.statements import Opened
 from policies.actors import Actor
@@ -35,6 +38,12 @@ RUNTIME = "sha256:" + "7" * 64
 class Desk:
     """Opens what the test's own key has signed."""
 
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def writing(self, _opened: Opened) -> AbstractContextManager[Session]:
+        return writing(self.engine)
+
     def open(self, raw: bytes, kind: str, body: type) -> tuple[Actor, Opened]:
         assert (kind, body.__name__) == ("contract-package", "ContractPackage")
         return AUTHOR, opened(raw)
@@ -48,7 +57,9 @@ def told(_request: Request, error: Exception) -> Response:
 
 @pytest.fixture
 def client(engine: Engine, rules: CompiledRules):
-    with open_app(engine, rules, ContractServices(Desk(), lambda _: {RUNTIME}, KEY)) as client:
+    with open_app(
+        engine, rules, ContractServices(Desk(engine), lambda _: {RUNTIME}, KEY)
+    ) as client:
         yield client
 
 
@@ -121,7 +132,7 @@ def test_progress_streams_until_the_end(
 ):
     bad = with_files(package, contract_py="def verify(tx):\n    raise ValueError\n")
     assert send(client, body(bad)).status_code == 201
-    services = ContractServices(Desk(), lambda _: {RUNTIME}, KEY)
+    services = ContractServices(Desk(engine), lambda _: {RUNTIME}, KEY)
     moments = iter(AT + dt.timedelta(hours=n) for n in range(1000))
     run_pending_gates(engine, services, lambda: next(moments))
     url = "/v1/contracts/beneficial_right/1.0.0/gates"
@@ -139,7 +150,7 @@ def test_progress_streams_until_the_end(
 def test_a_registered_runtime_can_be_fetched_and_checked(
     engine: Engine, rules: CompiledRules, runtime: Runtime
 ):
-    services = ContractServices(Desk(), lambda _: {RUNTIME, runtime.id}, KEY)
+    services = ContractServices(Desk(engine), lambda _: {RUNTIME, runtime.id}, KEY)
     with open_app(engine, rules, services) as client:
         views = {each["id"]: each for each in client.get("/v1/runtimes").json()}
         assert views[RUNTIME]["artifact_digest"] is None

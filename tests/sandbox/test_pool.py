@@ -83,17 +83,16 @@ def children() -> list[int]:
 def test_workers_killed_while_they_start_do_not_shrink_the_pool(runtime: Runtime):
     others = set(children())
     with Pool(runtime, size=2) as pool:
-        until = time.monotonic() + 4
+        patience = time.monotonic() + 120
         killed: set[int] = set()
-        while time.monotonic() < until:
+        while len(killed) < 9:  # a pool that shrinks runs out of workers to be killed
+            assert time.monotonic() < patience
             for pid in set(children()) - others:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     killed.add(pid)
             threading.Thread(target=pool.judge, args=(HONEST, [SMALL]), daemon=True).start()
             time.sleep(0.2)
-        assert len(killed) > 6
-        patience = time.monotonic() + 60
         while len(pool.pids) < 2:
             assert time.monotonic() < patience
             time.sleep(0.1)

@@ -86,6 +86,9 @@ SUPPORTING = (
 )
 # Imported in a contract's name by what is written in C: strptime, strftime, annotations.
 IN_ITS_NAME = ("_strptime", "annotationlib", "time")
+FILLING_SIZES = (32768, 16384, 8192, 4096, 2048, *range(1024, 2, -8))  # bytes, descending
+FILLED = 40  # blocks side by side, after which there is no hole of their size left
+HEADROOM = 8 << 20  # bytes in one piece, so that an ordinary call does not make memory grow
 MESSAGE_LIMIT = 1_000  # characters
 CODE_LIMIT = 80  # characters; a valid code has at most 64
 # The parser would look for this file to show a line of it; as the name cannot be encoded it
@@ -190,6 +193,25 @@ class WitWorld(wit_world.WitWorld):
         return _judge(transaction)
 
 
+def _fill_holes() -> None:
+    """Fill the holes between objects, so that what a call makes lies close together.
+
+    It then writes few pages, and few have to be put back after it. Blocks of each size are taken,
+    large ones first, until some lie side by side: they come from unused memory, not from holes.
+    """
+    for size in FILLING_SIZES:
+        last = side_by_side = 0
+        while side_by_side < FILLED:
+            block = bytes(size)
+            near = 0 < id(block) - last < size + 64
+            side_by_side = side_by_side + 1 if near else 0
+            last = id(block)
+            _filling.append(block)
+
+
+_filling: list[bytes] = []
+
+
 def _warm() -> None:
     """Run the common path while the artifact is built, so that its bytecode is specialised."""
     token = {"token_id": "A", "investor_id": "I", "quantity": 1, "issuer_info": "", "terms": {}}
@@ -241,3 +263,5 @@ _warm()
 gc.collect()
 gc.freeze()
 gc.disable()
+_fill_holes()
+bytes(HEADROOM)
