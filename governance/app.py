@@ -178,7 +178,8 @@ def _stamp(network: Network) -> Callable[[Any], Any]:
     }
 
     def stamp(response: Any) -> Any:
-        response.headers.setdefault("Cache-Control", "no-store")
+        if not any(name.lower() == "cache-control" for name in response.headers):
+            response.headers["Cache-Control"] = "no-store"
         response.headers.update(fixed)
         rules = network.view.last_rules
         if rules is not None:

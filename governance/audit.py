@@ -5,6 +5,7 @@ it joined; asks no server to be honest. It shares the pure rules with the server
 code that decided there. What it checks beside the tree is in `auditing`.
 """
 
+import weakref
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from governance.auditing.entries import TRANSACTION, read_entry
 from governance.auditing.transactions import Transactions, read_tear_offs
 from governance.decisions.network import NetworkState
 from governance.errors import AnchorsInvalid, EntryWrong, ReplayDiffers
-from ledger.errors import NoteInvalid
+from ledger.errors import LogResourceMissing, NoteInvalid
 from ledger.log.notes import VerifierKey, parse_verifier_key
 from ledger.log.reader import TIMEOUT, DirectorySource, Progress, Reader, Source, UrlSource
 
@@ -54,7 +55,10 @@ def open_source(place: str) -> Source:
     if place.startswith(("http://", "https://")):
         prefix = place.rstrip("/")
         prefix = prefix if prefix.endswith("/log") else prefix + "/log"
-        return UrlSource(prefix, httpx.Client(timeout=TIMEOUT))
+        client = httpx.Client(timeout=TIMEOUT)
+        source = UrlSource(prefix, client)
+        weakref.finalize(source, client.close)
+        return source
     return DirectorySource(Path(place))
 
 
@@ -99,6 +103,9 @@ def audit(
     """
     reader = open_reader(source, anchors)
     opened = reader.checkpoint()
+    size = opened.checkpoint.size
+    if at_index is not None and at_index >= size:
+        raise LogResourceMissing(f"entry {at_index} is not among the {size} published ones")
     auditor = make_auditor(anchors, documents, tear_offs)
     then: NetworkState | None = None
     for first, entries in reader.bundles(opened.checkpoint, 0, progress):
@@ -113,7 +120,7 @@ def audit(
         raise ReplayDiffers(f"the log is {last.network}'s, not {anchors.network}'s")
     return AuditReport(
         origin=opened.checkpoint.origin,
-        size=opened.checkpoint.size,
+        size=size,
         root=opened.checkpoint.root.hex(),
         kinds=dict(sorted(auditor.kinds.items())),
         decisions=len(auditor.replay.decisions),

@@ -5,11 +5,9 @@ import datetime as dt
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import RawBody
-from sqlalchemy.engine import Engine
 
 from ledger import declarations as d
 from ledger import relations as r
-from ledger.database import writing
 from ledger.services import LedgerServices
 from policies.compilation import CompiledRules
 
@@ -27,12 +25,11 @@ def post_right(
     body: RawBody,
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `beneficial-right` from the right's registrar."""
     actor, opened = ledger.desk.open(body, d.RIGHT_KIND, d.BeneficialRight)
-    with writing(database) as session:
+    with ledger.desk.writing(opened) as session:
         registered = r.register_right(session, actor, rules, opened)
         ledger.rights_changed(session, actor.member_id, at)
         return registered
@@ -49,12 +46,11 @@ def post_account_keys(
     body: RawBody,
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `account-keys` from the investors' custodian."""
     actor, opened = ledger.desk.open(body, d.KEYS_KIND, d.AccountKeys)
-    with writing(database) as session:
+    with ledger.desk.writing(opened) as session:
         return r.register_account_keys(session, actor, rules, opened, at)
 
 
@@ -69,12 +65,11 @@ def post_custody(
     body: RawBody,
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `custody` from the custodian."""
     actor, opened = ledger.desk.open(body, d.CUSTODY_KIND, d.CustodyTaken)
-    with writing(database) as session:
+    with ledger.desk.writing(opened) as session:
         return r.register_custody(session, actor, rules, opened, at)
 
 
@@ -89,11 +84,10 @@ def post_release(
     body: RawBody,
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
 ) -> r.Registered:
     """Take a statement of kind `custody-release` from the custodian that lets them go."""
     actor, opened = ledger.desk.open(body, d.RELEASE_KIND, d.CustodyReleased)
-    with writing(database) as session:
+    with ledger.desk.writing(opened) as session:
         return r.release_custody(session, actor, rules, opened)
 
 
@@ -108,11 +102,10 @@ def post_control(
     body: RawBody,
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
 ) -> r.Registered:
     """Take a statement of kind `transfer-control` from the registrar."""
     actor, opened = ledger.desk.open(body, d.CONTROL_KIND, d.TransferControl)
-    with writing(database) as session:
+    with ledger.desk.writing(opened) as session:
         return r.set_transfer_control(session, actor, rules, opened)
 
 
@@ -127,12 +120,11 @@ def post_session(
     body: RawBody,
     rules: NamedDependency[CompiledRules],
     ledger: NamedDependency[LedgerServices],
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
 ) -> r.Registered:
     """Take a statement of kind `market-session` from whom the rules let set it."""
     actor, opened = ledger.desk.open(body, d.SESSION_KIND, d.MarketSession)
-    with writing(database) as session:
+    with ledger.desk.writing(opened) as session:
         return r.set_market_session(session, actor, rules, opened, at)
 
 

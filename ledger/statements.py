@@ -7,7 +7,8 @@ may say what, and whether it was said before, is the use case's to decide.
 
 import base64
 import datetime as dt
-from typing import Generic, Protocol, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -15,6 +16,9 @@ from ledger.errors import SignatureInvalid, StatementMalformed
 from ledger.keys import PublicKey, key_id, verify_signature
 from policies.actors import Actor
 from policies.errors import Fault
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 PAYLOAD_TYPE = "application/vnd.sekisho.{kind}.v1+json"
 MAX_LIFETIME = dt.timedelta(days=7)
@@ -106,6 +110,10 @@ class Desk(Protocol):
 
     def open(self, raw: bytes, kind: str, body: type[Body]) -> tuple[Actor, Opened[Body]]:
         """Return who says what in `raw`."""
+        ...
+
+    def writing(self, opened: Opened[Body]) -> "AbstractContextManager[Session]":
+        """Hold the single writer's lock, with key and time judged once more under it."""
         ...
 
 

@@ -5,12 +5,14 @@ up, whatever the use case then says: whoever is refused signs anew.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 from cryptography import x509
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from governance.access.store import spend
 from governance.errors import (
@@ -91,6 +93,28 @@ class Desk:
         certificate = x509.load_der_x509_certificate(owner.certificate)
         key = accept_public_key(certificate.public_key())
         return actor, self._open_once(raw, envelope, statement, key, at, owner.member_id)
+
+    @contextmanager
+    def writing(self, opened: Opened[Body]) -> Iterator[Session]:
+        """Hold the single writer's lock while what a certified member said is done.
+
+        It was opened before the lock, and a decision may have come in between: key and time are
+        judged again, so that the log never holds what nobody could have said at that place.
+
+        Raises:
+            KeyNotCertified: the key has no valid certificate of the author, an active member, now.
+            StatementUntimely: the statement has expired.
+        """
+        with writing(self._database) as session:
+            at, said = self._clock(), opened.statement
+            if at >= said.expires_at:
+                raise StatementUntimely(f"expired at {said.expires_at.isoformat()}")
+            owner = certified_key(session, opened.keyid, at)
+            if owner is None or owner.member_id != said.author:
+                raise KeyNotCertified(
+                    f"the key that signed has no valid certificate of {said.author} any more"
+                )
+            yield session
 
     def open_with_own_key(
         self,

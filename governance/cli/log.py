@@ -1,7 +1,6 @@
 """`sekisho log …`: verify, prove, check, copy."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,7 +9,7 @@ from governance.assembly.publishing import adopt_checkpoint, state_file
 from governance.audit import AuditReport, audit, entry_kind, open_reader, open_source
 from governance.cli import options
 from governance.cli.following import anchors_option, follow
-from governance.cli.output import confirm, console, progress, show_fields, show_json, show_table
+from governance.cli.output import confirm, console, counting, show_fields, show_json, show_table
 from governance.client.anchors import ANCHORS_FILE, read_anchors
 from governance.client.folder import MemberFolder
 from governance.client.proving import (
@@ -28,7 +27,6 @@ from governance.client.proving import (
 from governance.settings import load_settings
 from ledger.log.notes import parse_verifier_key
 from ledger.log.proofs import check_proof, read_proof, write_proof
-from ledger.log.reader import Progress
 
 PROVABLE: dict[str, Callable[[str], Wanted]] = {
     "decision": decision_entry,
@@ -126,7 +124,7 @@ def prove(
     reader = open_reader(open_source(server), read_anchors(place))
     opened = reader.checkpoint()
     if entry is None:
-        with _moving("searching") as move:
+        with counting("searching") as move:
             entry = find(reader, opened, wanted[0], move)
     output.write_bytes(write_proof(prove_entry(reader, opened, entry)))
     console.print(f"wrote {output} for entry {entry}; check it with `sekisho log check {output}`")
@@ -154,7 +152,7 @@ def check(file: Path, anchors: Path) -> None:
 def export(source: str, directory: Path, anchors: Path) -> None:
     """Copy the log at SOURCE to DIRECTORY, verified; a plain web server can serve it."""
     reader = open_reader(open_source(source), read_anchors(anchors))
-    with _moving("copying") as move:
+    with counting("copying") as move:
         size, written = reader.copy(directory, move)
     console.print(f"{size:,} entries verified, {written:,} files written to {directory}")
 
@@ -174,7 +172,7 @@ def complete(scope: str, source: str | None, folder: Path, as_json: bool) -> Non
     server = source or connection.own_folder().member.server
     reader = open_reader(open_source(server), read_anchors(folder))
     opened = reader.checkpoint()
-    with _moving("comparing") as move:
+    with counting("comparing") as move:
         seal = check_complete(reader, opened, proof, shown_transactions(connection), move)
     found = {"scope": scope, "transactions": proof.count, "through": seal.through}
     if as_json:
@@ -216,20 +214,6 @@ def adopt(config: Path | None, yes: bool) -> None:
 log.add_command(follow)
 
 
-@contextmanager
-def _moving(text: str) -> Iterator[Progress]:
-    """Yield what a reader tells how far it is, as a progress bar."""
-    with progress(text, None) as advance:
-        done = 0
-
-        def move(verified: int, _total: int) -> None:
-            nonlocal done
-            advance(verified - done)
-            done = verified
-
-        yield move
-
-
 def run_audit(
     source: str,
     anchors: Path,
@@ -238,7 +222,7 @@ def run_audit(
     tear_offs: Path | None = None,
 ) -> AuditReport:
     """Return the audit's report, with a progress bar."""
-    with _moving("verifying") as move:
+    with counting("verifying") as move:
         return audit(
             open_source(source),
             read_anchors(anchors),

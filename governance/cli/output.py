@@ -61,7 +61,21 @@ def confirm(action: str, *, yes: bool) -> None:
 @contextmanager
 def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Yield a function that moves a progress bar on by so many steps; silent in a pipe."""
-    bar = Progress(
+    with _bar() as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def counting(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that is told how many steps are done and how many there are."""
+    with _bar() as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _bar() -> Progress:
+    return Progress(
         TextColumn("[progress.description]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -70,9 +84,6 @@ def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    with bar:
-        task = bar.add_task(text, total=total)
-        yield lambda steps: bar.advance(task, steps)
 
 
 def _cell(value: Any) -> str:

@@ -23,7 +23,7 @@ from governance.incidents.statements import (
     Escalation,
     Report,
 )
-from ledger.database import reading, writing
+from ledger.database import reading
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -38,14 +38,13 @@ from policies.compilation import CompiledRules
 )
 def report_incident(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     incidents: NamedDependency[IncidentServices],
 ) -> Incident:
     """Open an incident signed by any member (kind `incident`)."""
     actor, opened = incidents.desk.open(body, REPORT, Report)
-    with writing(database) as session:
+    with incidents.desk.writing(opened) as session:
         return reporting.report(session, incidents, rules, actor, opened, at)
 
 
@@ -59,7 +58,6 @@ def report_incident(
 def acknowledge_incident(
     incident: FromPath[str],
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     incidents: NamedDependency[IncidentServices],
@@ -67,7 +65,7 @@ def acknowledge_incident(
     """Acknowledge what the author answers for (kind `incident-acknowledgement`)."""
     actor, opened = incidents.desk.open(body, ACKNOWLEDGEMENT, Acknowledgement)
     _same(incident, opened.body.incident)
-    with writing(database) as session:
+    with incidents.desk.writing(opened) as session:
         return reporting.acknowledge(session, rules, actor, opened, at)
 
 
@@ -81,7 +79,6 @@ def acknowledge_incident(
 def escalate_incident(
     incident: FromPath[str],
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     incidents: NamedDependency[IncidentServices],
@@ -89,7 +86,7 @@ def escalate_incident(
     """Hand an incident to the role that takes over (kind `incident-escalation`)."""
     actor, opened = incidents.desk.open(body, ESCALATION, Escalation)
     _same(incident, opened.body.incident)
-    with writing(database) as session:
+    with incidents.desk.writing(opened) as session:
         return reporting.escalate(session, incidents, rules, actor, opened, at)
 
 
@@ -103,7 +100,6 @@ def escalate_incident(
 def close_incident(
     incident: FromPath[str],
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     incidents: NamedDependency[IncidentServices],
@@ -111,7 +107,7 @@ def close_incident(
     """Close an incident (kind `incident-closing`)."""
     actor, opened = incidents.desk.open(body, CLOSING, Closing)
     _same(incident, opened.body.incident)
-    with writing(database) as session:
+    with incidents.desk.writing(opened) as session:
         return reporting.close(session, incidents, rules, actor, opened, at)
 
 

@@ -186,14 +186,13 @@ def show_history(
 )
 def leave(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     membership: NamedDependency[MembershipServices],
 ) -> None:
     """End one's own membership."""
     actor, opened = membership.desk.open(body, statements.LEAVE, statements.Leave)
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         changes.leave(session, membership.authority.herald, actor, rules, opened, at)
 
 
@@ -215,7 +214,7 @@ def add_node(
     kind = statements.NODE_ADDITION
     actor, opened = membership.desk.open(body, kind, statements.NodeAddition)
     authority = membership.authority
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         issuance = changes.add_node(session, authority, actor, rules, opened, at)
     return Issued(None if issuance is None else issue(database, authority, issuance, at))
 
@@ -230,7 +229,6 @@ def add_node(
 )
 def remove_node(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     membership: NamedDependency[MembershipServices],
@@ -238,7 +236,7 @@ def remove_node(
     """Take a node from one's own membership; its certificates are revoked."""
     kind = statements.NODE_REMOVAL
     actor, opened = membership.desk.open(body, kind, statements.NodeRemoval)
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         changes.remove_node(session, membership.authority.herald, actor, rules, opened, at)
 
 
@@ -251,7 +249,6 @@ def remove_node(
 )
 def invite(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     membership: NamedDependency[MembershipServices],
@@ -259,7 +256,7 @@ def invite(
     """Make a one-time token, bound to a legal name and a role."""
     kind = statements.INVITATION
     actor, opened = membership.desk.open(body, kind, statements.InvitationRequest)
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         return invitations.invite(session, actor, rules, opened, at)
 
 
@@ -273,7 +270,6 @@ def invite(
 )
 def revoke_invitation(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     membership: NamedDependency[MembershipServices],
@@ -281,7 +277,7 @@ def revoke_invitation(
     """Take back an open invitation of one's own."""
     kind = statements.INVITATION_REVOCATION
     actor, opened = membership.desk.open(body, kind, statements.InvitationRevocation)
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         invitations.revoke_invitation(session, actor, rules, opened, at)
 
 
@@ -312,7 +308,6 @@ def list_invitations(
 )
 def change_group(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     membership: NamedDependency[MembershipServices],
@@ -320,7 +315,7 @@ def change_group(
     """Make a group, or give it other members."""
     kind = statements.GROUP_CHANGE
     actor, opened = membership.desk.open(body, kind, statements.GroupChange)
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         return groups.change_group(session, actor, rules, opened, at)
 
 

@@ -96,7 +96,7 @@ def read_checkpoint(database: NamedDependency[Engine]) -> Response[bytes]:
     return Response(
         note,
         media_type=MediaType.TEXT,
-        headers={"cache-control": CHECKPOINT_CACHE},
+        headers={"Cache-Control": CHECKPOINT_CACHE},
     )
 
 
@@ -113,12 +113,12 @@ def read_log_tile(
     tile = parse_path("tile/" + place.removeprefix("/"))
     with reading(database) as session:
         data = read_tile(session, tile, published(session).size)
-    headers = {"cache-control": IMMUTABLE_CACHE}
+    headers = {"Cache-Control": IMMUTABLE_CACHE}
     if tile.level is None:
-        headers["vary"] = "accept-encoding"
+        headers["Vary"] = "Accept-Encoding"
     if tile.level is None and takes_gzip(request.headers.get("accept-encoding", "")):
         data = gzip.compress(data, GZIP_LEVEL, mtime=0)
-        headers["content-encoding"] = "gzip"
+        headers["Content-Encoding"] = "gzip"
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 

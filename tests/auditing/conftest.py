@@ -5,6 +5,9 @@ import pytest
 
 from contracts.archives import read_folder
 from contracts.packages import make_package
+from governance.assembly.founding import create_network
+from governance.demo.process import free_port
+from governance.settings import Settings
 from tests.auditing.network import AuditedNetwork, lively
 
 SHIPPED = Path(__file__).parents[2] / "contracts" / "shipped" / "beneficial_right"
@@ -15,3 +18,11 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedNetwork
     made = lively(tmp_path_factory.mktemp("audited"), make_package(read_folder(SHIPPED)))
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Those of a server whose network is founded."""
+    made = Settings(data_dir=tmp_path / "data", network="st.example", port=free_port())
+    create_network(made, lambda _line: None)
+    return made

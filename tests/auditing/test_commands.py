@@ -14,6 +14,8 @@ from governance.cli import main
 from governance.client.folder import MemberFile, MemberFolder
 from governance.client.monitoring import Monitor
 from ledger.commitment import log_commitment
+from ledger.hashing import content_digest
+from policies.engine import shipped_text
 from tests.auditing.network import AMENDED, AuditedNetwork, write_log
 from tests.auditing.test_forgeries import Forger, decision_altered
 from tests.decisions.world import NETWORK
@@ -192,3 +194,17 @@ def test_a_suspended_member_is_told(network: AuditedNetwork):
     ]
     assert any("it is about you" in n.text for n in notices if n.about == "proposal")
     assert any("its text is not to be had" in n.text for n in notices if n.about == "rules")
+
+
+def test_a_member_is_told_whom_other_rules_reveal_its_data_to(network: AuditedNetwork):
+    shipped = shipped_text()
+    old, new = (content_digest(text.encode()) for text in (shipped, AMENDED))
+    wider = shipped + "p, role:intermediary, transfer, read, own_register, *, clear\n"
+    texts = {old: shipped.encode(), new: wider.encode()}
+    for text, expected in ((wider, "REVEALS"), (AMENDED, "it reveals nothing")):
+        texts[new] = text.encode()
+        monitor = Monitor(network.anchors(), "trust-a", texts.get)
+        notices = [n for i, _, data in network.log() for n in monitor.take(i, data)]
+        told = [n.text for n in notices if n.about == "rules"]
+        assert len(told) == 2
+        assert all(expected in said and new in said for said in told), told

@@ -14,7 +14,6 @@ import pytest
 
 from governance.anchors import Anchors
 from governance.assembly.anchors import log_signer
-from governance.assembly.founding import create_network
 from governance.assembly.keys import open_keys
 from governance.assembly.publishing import Publishing, check_log, state_file
 from governance.assembly.witnessing import DATABASE_FILE, cosignature_key, witness_signer
@@ -82,13 +81,6 @@ def wait_until(holds: object) -> None:
     while not holds():  # type: ignore[operator] # a condition
         assert time.monotonic() < give_up, "it did not come about"
         time.sleep(0.1)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    made = Settings(data_dir=tmp_path / "data", network="st.example", port=free_port())
-    create_network(made, lambda _line: None)
-    return made
 
 
 @contextmanager

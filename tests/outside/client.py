@@ -128,9 +128,12 @@ class Files:
         try:
             with urllib.request.urlopen(request, timeout=30) as found:
                 headers = {name.lower(): value for name, value in found.headers.items()}
+                if len(headers) != len(found.headers):
+                    raise Refused(f"a header stands twice: {found.headers.items()}")
                 return Answer(found.status, headers, found.read())
         except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), error.read())
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
 
     def checkpoint(self) -> bytes:
         answer = self.get("checkpoint")
@@ -309,7 +312,8 @@ def add_checkpoint(url: str, old: int, proof: list[bytes], note: bytes) -> Answe
         with urllib.request.urlopen(request, timeout=30) as found:
             return Answer(found.status, dict(found.headers), found.read())
     except urllib.error.HTTPError as error:
-        return Answer(error.code, dict(error.headers), error.read())
+        with error:
+            return Answer(error.code, dict(error.headers), error.read())
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
