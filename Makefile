@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow test-faults test-interop test-hsm load lint fix docs serve lock clean
+.PHONY: setup demo test test-slow test-faults test-interop test-hsm load soak benchmarks audit-dependencies lint fix docs serve lock clean
 
 setup: $(READY) ## install everything, pinned and checked by hash
 
@@ -39,8 +39,17 @@ test-interop: $(READY) ## openssl, curl, pkilint and others as clients
 test-hsm: $(READY) ## PKCS#11 keys in SoftHSM 2
 	$(PYTEST) -m hsm
 
-load: $(READY) ## load the main endpoints, bounded in count, and compare with an empty route
-	timeout 600 $(BIN)/python -m tests.benchmarks api
+load: $(READY) ## a network with history under mixed load, bounded in time and count
+	timeout 600 $(BIN)/python -m tests.benchmarks load
+
+soak: $(READY) ## five minutes at full load: memory and open files stay flat
+	timeout 900 $(BIN)/python -m tests.benchmarks soak
+
+benchmarks: $(READY) ## every benchmark, one after another; writes docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks --record
+
+audit-dependencies: $(READY) ## look for known vulnerabilities in what requirements.lock pins
+	.ci/audit-dependencies
 
 fix: $(READY)
 	$(BIN)/ruff check --fix .

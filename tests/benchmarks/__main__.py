@@ -1,4 +1,4 @@
-"""Run a benchmark: `python -m tests.benchmarks NAME [--json]`, or `--list` to see the names.
+"""Run benchmarks: `python -m tests.benchmarks NAME… [--json]`, or `--list` to see the names.
 
 A benchmark is a module of this folder with a one-line docstring and `run() -> dict`. Its answer is
 JSON; where it has `rows` (a list of flat dicts) and `targets` (dicts with `target`, `measured`,
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tests.benchmarks as folder
+from tests.benchmarks._record import record
 
 
 def names() -> list[str]:
@@ -70,21 +71,29 @@ def text(value: object) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit with 1 where a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=names(), metavar="NAME")
+    parser.add_argument("name", nargs="*", choices=[*names(), []], metavar="NAME")
     parser.add_argument("--list", action="store_true", help="name the benchmarks and stop")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument(
+        "--record", action="store_true", help="run these, or all, and write docs/benchmarks.md"
+    )
     options = parser.parse_args(arguments)
-    if options.list or options.name is None:
+    if options.record:
+        return 1 if record(options.name or names()) else 0
+    if options.list or not options.name:
         for name in names():
             print(f"{name:12} {summary(name)}")
         return 0
-    answer = measure(options.name)
-    if options.json:
-        json.dump(answer, sys.stdout, ensure_ascii=False, indent=2)
-        print()
-    else:
-        show(answer, Console())
-    return 0 if all(target["met"] for target in answer.get("targets", ())) else 1
+    met = True
+    for name in options.name:
+        answer = measure(name)
+        if options.json:
+            json.dump(answer, sys.stdout, ensure_ascii=False, indent=2)
+            print()
+        else:
+            show(answer, Console())
+        met = met and all(target["met"] for target in answer.get("targets", ()))
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

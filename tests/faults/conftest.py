@@ -1,5 +1,25 @@
-"""The servers of `tests/production`, for tests that break things under load."""
+"""The servers of `tests/production`, and a network on one of them for tests that break things."""
 
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.http.network import Served, founded, part_of_the_sample
+from tests.production.clusters import Cluster
 from tests.production.conftest import cluster
 
 __all__ = ["cluster"]
+
+PROCESSES = {"workers": 2, "verification_workers": 2}
+
+
+@pytest.fixture(scope="module")
+def network(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A network on PostgreSQL: two API processes, two sandbox processes in each."""
+    home = tmp_path_factory.mktemp("network")
+    url = cluster.create("f" + uuid4().hex)
+    data = part_of_the_sample(home / "data")
+    with founded(home, data, database_url=url, **PROCESSES) as served:
+        served.scenario.load_transfers(lambda _: None)
+        yield served
