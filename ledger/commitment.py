@@ -43,14 +43,14 @@ CLOCK_SKEW = dt.timedelta(seconds=30)
 """How far a transfer's time of registration may lie ahead of this process's clock."""
 
 
-class Attestations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Attestations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What the notary and the registrars of its rights say of a transaction."""
 
     notary: Uniqueness
     registrars: tuple[TransactionSignature, ...]
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What the creator gets for a committed transaction; the same however often it is sent.
 
     Args:
@@ -78,7 +78,7 @@ class Judges(msgspec.Struct, frozen=True):
 Outcome = Receipt | e.LedgerError
 
 
-class _Judged(msgspec.Struct, frozen=True):
+class _Judged(msgspec.Struct, frozen=True, gc=False):
     candidate: w.Candidate
     facts: bytes
     gas: int

@@ -40,18 +40,22 @@ ISSUE, TRANSFER, CANCEL, REDEEM = "issue", "transfer", "cancel", "redeem"
 """The transfer types that the ledger knows; a contract may define more."""
 
 
-class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Base of everything that has a leaf in a transaction."""
 
 
-class Network(Component, frozen=True, forbid_unknown_fields=True, tag="network", tag_field="is"):
+class Network(
+    Component, frozen=True, forbid_unknown_fields=True, tag="network", tag_field="is", gc=False
+):
     """Which network, under which version of its parameters."""
 
     network: Text
     parameters: Annotated[int, Meta(ge=1, le=2**53)]
 
 
-class Contract(Component, frozen=True, forbid_unknown_fields=True, tag="contract", tag_field="is"):
+class Contract(
+    Component, frozen=True, forbid_unknown_fields=True, tag="contract", tag_field="is", gc=False
+):
     """The contract version that judges: name, version, package digest."""
 
     name: Text
@@ -59,20 +63,24 @@ class Contract(Component, frozen=True, forbid_unknown_fields=True, tag="contract
     digest: Digest
 
 
-class NotaryName(Component, frozen=True, forbid_unknown_fields=True, tag="notary", tag_field="is"):
+class NotaryName(
+    Component, frozen=True, forbid_unknown_fields=True, tag="notary", tag_field="is", gc=False
+):
     """The member whose notary attests uniqueness."""
 
     notary: MemberId
 
 
-class TimeWindow(Component, frozen=True, forbid_unknown_fields=True, tag="window", tag_field="is"):
+class TimeWindow(
+    Component, frozen=True, forbid_unknown_fields=True, tag="window", tag_field="is", gc=False
+):
     """When the transaction may be committed: `from_time` <= now < `until_time`, UTC."""
 
     from_time: dt.datetime
     until_time: dt.datetime
 
 
-class Token(Component, frozen=True, forbid_unknown_fields=True):
+class Token(Component, frozen=True, forbid_unknown_fields=True, gc=False):
     """A token (トークン): so much of a beneficial right, held by one investor.
 
     Args:
@@ -90,7 +98,7 @@ class Token(Component, frozen=True, forbid_unknown_fields=True):
     terms: Terms = {}
 
 
-class Input(Component, frozen=True, forbid_unknown_fields=True):
+class Input(Component, frozen=True, forbid_unknown_fields=True, gc=False):
     """A token that is consumed: where it was created, what it is, and the nonce of its leaf."""
 
     txid: Hex32
@@ -99,7 +107,7 @@ class Input(Component, frozen=True, forbid_unknown_fields=True):
     token: Token
 
 
-class Transfer(Component, frozen=True, forbid_unknown_fields=True):
+class Transfer(Component, frozen=True, forbid_unknown_fields=True, gc=False):
     """A transfer (移転情報), the command of a transaction, in the words of the data dictionary.
 
     Args:

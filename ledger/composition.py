@@ -25,6 +25,9 @@ MERGE = 8
 MAX_INPUTS = 256
 """Tokens that one payment consumes at most: the ledger's own bound is higher."""
 
+MAX_ITEMS = 200
+"""Transactions in one request."""
+
 WINDOW = dt.timedelta(hours=1)
 """How long a composed transaction may wait to be committed."""
 

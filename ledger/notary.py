@@ -27,7 +27,7 @@ _TABLE = NullifierRow.__table__
 _SPENT = lookup(_TABLE.c.nullifier, sa.select(_TABLE.c.nullifier).where)
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What a transaction asks of the notary, proved to belong to its TxID.
 
     Args:
@@ -86,14 +86,14 @@ class Notary(msgspec.Struct, frozen=True):
                 raise OutsideTimeWindow(
                     f"{at.isoformat()} is outside the transaction's time window"
                 )
+        hashes = [nullifier for one in asked for nullifier in one.nullifiers]
+        if len(set(hashes)) != len(hashes) or find_spent(session, hashes):
+            raise StateSpent("a token was consumed before")
         rows = [
             {"nullifier": nullifier, "txid": one.txid, "attested_at": at}
             for one in asked
             for nullifier in one.nullifiers
         ]
-        hashes = [row["nullifier"] for row in rows]
-        if len(set(hashes)) != len(hashes) or find_spent(session, hashes):
-            raise StateSpent("a token was consumed before")
         insert_rows(session, NullifierRow, rows)
         name = key_id(self.signer.public_key())
         attester = Attester("notary", self.member_id, self.signer, name)

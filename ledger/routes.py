@@ -17,6 +17,7 @@ from ledger import disclosure, queries
 from ledger import views as v
 from ledger.asking import TAGS, Asks, read
 from ledger.commitment import Receipt
+from ledger.composition import MAX_ITEMS
 from ledger.errors import LedgerError, TransactionMalformed
 from ledger.queries import Asked, When
 from ledger.record_dates import read_record_dates
@@ -28,8 +29,6 @@ from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
 from policies.errors import Fault
-
-MAX_ITEMS = 200  # transactions in one request
 
 
 class Order(StrEnum):

@@ -19,7 +19,7 @@ MAX_SIGNATURES = 128
 """Signatures of one submission: a creator and the owners of its inputs."""
 
 
-class TransactionSignature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TransactionSignature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One signature over a TxID.
 
     Args:
@@ -35,7 +35,7 @@ class TransactionSignature(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     signature: Annotated[str, Meta(pattern="^([0-9a-f]{2}){1,1024}$")]
 
 
-class Uniqueness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Uniqueness(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The notary's attestation: nothing that the transaction consumes was consumed before.
 
     Args:
@@ -47,7 +47,7 @@ class Uniqueness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: TransactionSignature
 
 
-class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What a creator sends: the transaction's canonical bytes and the signatures over its TxID."""
 
     transaction: msgspec.Raw

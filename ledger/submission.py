@@ -264,7 +264,7 @@ def _account_key(spki: bytes) -> PublicKey:
     return load_public_key(spki)
 
 
-class _Read(msgspec.Struct, frozen=True):
+class _Read(msgspec.Struct, frozen=True, gc=False):
     transaction: Transaction
     body: bytes
     signatures: tuple[TransactionSignature, ...]

@@ -33,32 +33,32 @@ from policies.errors import Fault
 Read = TypeVar("Read", bound=msgspec.Struct)
 
 
-class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shown"):
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shown", gc=False):
     """A component in view: its canonical JSON as text, or a nullifier's hex, and its nonce."""
 
     component: str
     nonce: c.Hex32
 
 
-class Hidden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="hidden"):
+class Hidden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="hidden", gc=False):
     """A component out of view: its leaf."""
 
     leaf: c.Hex32
 
 
-class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="listed"):
+class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="listed", gc=False):
     """A group with its places in view, each shown or hidden."""
 
     places: Annotated[tuple[Shown | Hidden, ...], Meta(max_length=MAX_COMPONENTS)]
 
 
-class Covered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="covered"):
+class Covered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="covered", gc=False):
     """A group out of view as a whole: its hash; even its size stays hidden."""
 
     hash: c.Hex32
 
 
-class TearOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TearOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A transaction of which some is torn off.
 
     Args:
@@ -72,7 +72,7 @@ class TearOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
-class Contents(msgspec.Struct, frozen=True):
+class Contents(msgspec.Struct, frozen=True, gc=False):
     """What a verified tear-off shows, by place in its group."""
 
     parameters: Mapping[int, Parameter]

@@ -40,14 +40,14 @@ class Right(msgspec.Struct, frozen=True):
     snapshot_holders: int
 
 
-class Custody(msgspec.Struct, frozen=True):
+class Custody(msgspec.Struct, frozen=True, gc=False):
     """Who manages an investor now: the custodian and the custody holder."""
 
     custodian: str
     holder: str
 
 
-class Unspent(msgspec.Struct, frozen=True):
+class Unspent(msgspec.Struct, frozen=True, gc=False):
     """A token that may be spent; `row` is its place in the table."""
 
     row: int
@@ -55,14 +55,14 @@ class Unspent(msgspec.Struct, frozen=True):
     nonce: bytes
 
 
-class Trade(msgspec.Struct, frozen=True):
+class Trade(msgspec.Struct, frozen=True, gc=False):
     """A transfer on the ledger that a cancellation may name."""
 
     row: int
     transfer: Transfer
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A transaction whose form and signatures hold.
 
     Args:
@@ -82,7 +82,7 @@ class Candidate(msgspec.Struct, frozen=True):
     asked: Asked
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One change of one holding, numbered within its right."""
 
     right: str
@@ -93,7 +93,7 @@ class Change(msgspec.Struct, frozen=True):
     effective_at: dt.datetime
 
 
-class Effects(msgspec.Struct, frozen=True):
+class Effects(msgspec.Struct, frozen=True, gc=False):
     """What committing a transaction does, ready to be written.
 
     Args:

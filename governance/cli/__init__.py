@@ -8,7 +8,13 @@ import msgspec
 from contracts.errors import ContractError
 from governance.cli import options, output
 from governance.client.connection import Refused
-from governance.errors import EntryWrong, GovernanceError, ReplayDiffers, ServerUnreachable
+from governance.errors import (
+    EntryWrong,
+    GovernanceError,
+    ReceiptsWrong,
+    ReplayDiffers,
+    ServerUnreachable,
+)
 from ledger.errors import LedgerError, LogWrong, NoteInvalid, ProofInvalid, SplitViewFound
 from policies.errors import Fault, PolicyError
 
@@ -24,6 +30,7 @@ COMMANDS = {
     "policy": "governance.cli.policy:policy",
     "governance": "governance.cli.governing:governance",
     "incident": "governance.cli.incident:incident",
+    "instruction": "governance.cli.instruction:instruction",
     "records": "governance.cli.records:records",
     "witness": "governance.cli.witness:witness",
     "database": "governance.cli.database:database",
@@ -31,7 +38,15 @@ COMMANDS = {
 }
 
 
-UNTRUE = (EntryWrong, LogWrong, NoteInvalid, ProofInvalid, ReplayDiffers, SplitViewFound)
+UNTRUE = (
+    EntryWrong,
+    LogWrong,
+    NoteInvalid,
+    ProofInvalid,
+    ReceiptsWrong,
+    ReplayDiffers,
+    SplitViewFound,
+)
 """What is raised when something that was to be verified does not hold."""
 
 

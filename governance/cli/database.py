@@ -1,4 +1,4 @@
-"""`sekisho database …`: upgrade, grant, backup, restore. Run where the server runs."""
+"""`sekisho database …`: upgrade, grant, backup, restore, purge. Run where the server runs."""
 
 import datetime as dt
 from pathlib import Path
@@ -12,6 +12,7 @@ from governance.operations.grants import PREFIX, WRITER, grant
 from governance.settings import Settings, load_settings
 from governance.upgrading import current_revision, newest_revision, upgrade_database
 from ledger.database import connect
+from ledger.records.erasure import purge
 
 config_option = click.option(
     "--config",
@@ -101,6 +102,26 @@ def restore_backup(folder: Path, config: Path | None, as_json: bool, yes: bool) 
     if not yes:
         click.confirm(f"restore {folder} into {_name(settings)}?", abort=True)
     _show(restore(settings, folder), as_json)
+
+
+@database.command(name="purge")
+@config_option
+@options.yes
+def purge_erased(config: Path | None, yes: bool) -> None:
+    """Rewrite what holds personal data, so that files keep no trace of what was erased.
+
+    Run it after erasures, at a quiet hour: it locks what it rewrites. On SQLite stop the server
+    first. What stays in write-ahead segments, archives and backups: see docs/records/erasure.md.
+    """
+    settings = load_settings(config=config)
+    if not yes:
+        click.confirm(f"rewrite the tables with personal data in {_name(settings)}?", abort=True)
+    engine = connect(settings.database)
+    try:
+        purge(engine)
+    finally:
+        engine.dispose()
+    console.print("purged: the database's own files hold nothing of erased persons")
 
 
 def _name(settings: Settings) -> str:

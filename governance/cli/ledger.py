@@ -1,16 +1,17 @@
 """`sekisho ledger …`: rights, customers, transactions and answers."""
 
-import csv
 import datetime as dt
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 import msgspec
 
 from governance.cli import options
-from governance.cli.output import confirm, console, progress, show_fields, show_json, show_table
+from governance.cli.customers import customers, release, rotate_key
+from governance.cli.output import confirm, console, show_fields, show_json, show_table
 from governance.client import ledgering
 from governance.client.connection import Connection
 from governance.client.countersigning import Draft, add_signatures, finish, start
@@ -49,6 +50,10 @@ def ledger() -> None:
     """Register rights and customers, move tokens, ask the ledger."""
 
 
+for _command in (customers, release, rotate_key):
+    ledger.add_command(_command)
+
+
 @ledger.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @options.folder
@@ -81,42 +86,6 @@ def control(control_id: str, allowed: str, folder: Path, yes: bool) -> None:
     confirm(f"Transfers under {control_id}: {allowed}.", yes=yes)
     connection = options.connect(folder)
     show_fields(ledgering.set_transfer_control(connection, control_id, allowed=allowed == "allow"))
-
-
-@ledger.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@options.folder
-def customers(file: Path, folder: Path) -> None:
-    """Take the investors in FILE into custody, with a new account key each (custodians).
-
-    FILE is a CSV with investor_id, custody_holder_id and custodian_id; lines of other custodians
-    are left out.
-    """
-    connection = options.connect(folder)
-    own = connection.member_id
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        rows = [row for row in csv.DictReader(handle) if row.get("custodian_id") == own]
-    if not rows:
-        raise DatasetInvalid(f"{file} has no investor whose custodian_id is {own}")
-    pairs = [(row["investor_id"], row["custody_holder_id"]) for row in rows]
-    ledgering.take_customers(connection, pairs)
-    with progress("account keys", len(pairs)) as advance:
-        keys = ledgering.own_accounts(connection).make(investor for investor, _ in pairs)
-        ledgering.register_account_keys(connection, keys, advance)
-    console.print(f"registered {len(pairs):,} customers and their account keys")
-
-
-@ledger.command("rotate-key")
-@click.argument("investor_id")
-@options.folder
-@options.yes
-def rotate_key(investor_id: str, folder: Path, yes: bool) -> None:
-    """Give an investor a new account key."""
-    confirm(f"The account key of {investor_id} is replaced.", yes=yes)
-    connection = options.connect(folder)
-    key = ledgering.own_accounts(connection).rotate(investor_id)
-    ledgering.register_account_keys(connection, [key])
-    console.print(f"{investor_id} signs with a new key from now on")
 
 
 def _transfer_options(command: Any) -> Any:
@@ -234,14 +203,19 @@ def transfers(
 @click.option("--at-index", type=click.IntRange(0), help="As of this log index.")
 @click.option("--record-date", help="As of a record date of the right: YYYY-MM-DD, or next.")
 @ADJUSTMENT
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--attested", is_flag=True, help="Print what the registrar signs of it, as JSON.")
 @options.as_json
 def register(
     right_id: str,
+    *,
     folder: Path,
     as_of: dt.datetime | None,
     at_index: int | None,
     record_date: str | None,
     adjustment: str,
+    as_csv: bool,
+    attested: bool,
     as_json: bool,
 ) -> None:
     """Show a register, now or as of a day, a record date or a log index."""
@@ -252,6 +226,14 @@ def register(
     if record_date:
         day = ledgering.find_record_date(connection, right_id, record_date, adjustment)
     path = f"/v1/ledger/registers/{right_id}"
+    if as_csv:
+        wanted = {"as_of": day, "at_index": at_index}
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        click.echo(connection.get_bytes(f"{path}/csv?{query}"), nl=False)
+        return
+    if attested:
+        show_json(connection.get(f"{path}/attestation", as_of=day, at_index=at_index))
+        return
     items = list(connection.pages(path, as_of=day, at_index=at_index, limit=500))
     if as_json:
         show_json(items)

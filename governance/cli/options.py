@@ -35,5 +35,7 @@ yes = click.option("--yes", is_flag=True, help="Do it without asking.")
 
 
 def connect(path: Path) -> Connection:
-    """Return the connection of the member whose folder is at `path`."""
-    return Connection.of(MemberFolder(path))
+    """Return the connection of the member whose folder is at `path`, for as long as the command."""
+    connection = Connection.of(MemberFolder(path))
+    click.get_current_context().call_on_close(connection.close)
+    return connection

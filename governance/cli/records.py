@@ -124,6 +124,30 @@ def erase(table: str, row_id: str, reason: str, folder: Path, yes: bool) -> None
 
 @records.command()
 @options.folder
+@options.as_json
+def registrations(folder: Path, as_json: bool) -> None:
+    """List the investors that you registered with your sponsor, and where they stand."""
+    found = list(options.connect(folder).pages("/v1/registrations"))
+    if as_json:
+        show_json(found)
+        return
+    names = list(found[0]) if found else []
+    show_table("Registrations", names, ([i.get(name) for name in names] for i in found))
+
+
+@records.command()
+@click.argument("investor_ids", nargs=-1, required=True)
+@options.folder
+@options.yes
+def accept(investor_ids: tuple[str, ...], folder: Path, yes: bool) -> None:
+    """Accept investors that the firms you sponsor have registered (operating partners)."""
+    confirm(f"{len(investor_ids)} investor(s) become your customers.", yes=yes)
+    body = {"investor_ids": list(investor_ids)}
+    show_fields(options.connect(folder).post("/v1/registrations/accept", body))
+
+
+@records.command()
+@options.folder
 def imports(folder: Path) -> None:
     """List imports and how they stand."""
     found = list(options.connect(folder).pages("/v1/imports"))

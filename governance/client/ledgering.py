@@ -20,11 +20,13 @@ from ledger.declarations import (
     CUSTODY_KIND,
     KEYS_KIND,
     MAX_ITEMS,
+    RELEASE_KIND,
     RIGHT_KIND,
     SESSION_KIND,
     AccountKey,
     BeneficialRight,
     CustodyItem,
+    CustodyReleased,
     CustodyTaken,
     MarketSession,
     TransferControl,
@@ -64,6 +66,13 @@ def take_customers(
         body = CustodyTaken(tuple(CustodyItem(investor, holder) for investor, holder in some))
         connection.say("/v1/ledger/custody", CUSTODY_KIND, body)
         done(len(some))
+
+
+def release_customers(connection: Connection, investors: Iterable[str], custodian: str) -> None:
+    """Let another custodian take over customers of this one."""
+    for some in _chunks(investors):
+        body = CustodyReleased(custodian, tuple(some))
+        connection.say("/v1/ledger/custody/release", RELEASE_KIND, body)
 
 
 def register_account_keys(

@@ -4,7 +4,6 @@ Steps are taken on several instructions at once, all or none: with faults, one f
 not take the step.
 """
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +15,12 @@ from ledger.records import instruction_store as rows
 from ledger.records.directory import Directory
 from ledger.records.instructions import (
     CANCEL,
+    MAX_BATCH,
     MAX_REASON,
     TRANSFER,
+    Shown,
     Status,
+    Step,
     cancel_faults,
     differences,
     instruction_id,
@@ -32,49 +34,8 @@ from ledger.records.tables_work import InstructionRow, TradeRow
 from policies.actions import Action
 from policies.errors import Fault
 
-MAX_BATCH = 500
-"""Instructions of one step."""
-
 MAX_PAGE = 500
 """Instructions in the largest page."""
-
-
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """An instruction as its sender and its receiver see it.
-
-    Args:
-        status: see `instructions`.
-        reason: why it was rejected or withdrawn.
-        transfer_txid: the ledger's transaction once executed, lower-case hex.
-    """
-
-    instruction_id: str
-    sender_id: str
-    receiver_id: str
-    trade_id: str
-    beneficial_right_id: str
-    from_investor_id: str
-    to_investor_id: str
-    quantity: int
-    settlement_date: dt.date
-    transfer_type: str
-    cancels_trade_id: str
-    registered_at: dt.datetime
-    registered_by: str
-    status: str
-    reason: str
-    received_at: dt.datetime
-    changed_at: dt.datetime
-    transfer_txid: str
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of an instruction's life."""
-
-    status: str
-    reason: str
-    taken_at: dt.datetime
-    taken_by: str
 
 
 def submit(

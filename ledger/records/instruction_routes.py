@@ -11,8 +11,7 @@ from sqlalchemy.engine import Engine
 from ledger.database import reading, writing
 from ledger.records import handlers, instructing
 from ledger.records.cursors import cursor_of, id_after, page_size
-from ledger.records.instructing import MAX_BATCH, Shown, Step
-from ledger.records.instructions import Status
+from ledger.records.instructions import MAX_BATCH, Shown, Status, Step
 from ledger.records.keeping import Clerk
 from ledger.records.services import RecordServices
 from policies.actions import Action

@@ -42,6 +42,9 @@ ISSUE, TRANSFER, CANCEL, REDEEM = "issue", "transfer", "cancel", "redeem"
 MAX_REASON = 256
 """Characters of the longest reason."""
 
+MAX_BATCH = 500
+"""Instructions of one step."""
+
 
 class Status(StrEnum):
     """Where an instruction stands."""
@@ -86,6 +89,44 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cancels_trade_id: Id = ""
     registered_at: Moment | None = None
     registered_by: MemberId | None = None
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """An instruction as its sender and its receiver see it.
+
+    Args:
+        status: see `instructions`.
+        reason: why it was rejected or withdrawn.
+        transfer_txid: the ledger's transaction once executed, lower-case hex.
+    """
+
+    instruction_id: str
+    sender_id: str
+    receiver_id: str
+    trade_id: str
+    beneficial_right_id: str
+    from_investor_id: str
+    to_investor_id: str
+    quantity: int
+    settlement_date: dt.date
+    transfer_type: str
+    cancels_trade_id: str
+    registered_at: dt.datetime
+    registered_by: str
+    status: str
+    reason: str
+    received_at: dt.datetime
+    changed_at: dt.datetime
+    transfer_txid: str
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an instruction's life."""
+
+    status: str
+    reason: str
+    taken_at: dt.datetime
+    taken_by: str
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,10 +238,17 @@ def particulars(said: Instruction | Trade) -> Particulars:
     )
 
 
+def _said(value: object) -> str:
+    return "empty" if value == "" else str(value)
+
+
 def differences(said: Particulars, evidence: Particulars, source: str) -> list[Fault]:
     """Return each field in which `said` differs from what `source` says."""
     return [
-        Fault(name, f"is {getattr(said, name)!r}; the {source} says {getattr(evidence, name)!r}")
+        Fault(
+            name,
+            f"is {_said(getattr(said, name))}; the {source} says {_said(getattr(evidence, name))}",
+        )
         for name in Particulars.__struct_fields__
         if getattr(said, name) != getattr(evidence, name)
     ]
