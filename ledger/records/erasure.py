@@ -135,7 +135,8 @@ def purge(engine: Engine) -> None:
     SQLite: the write-ahead log is emptied, the file vacuumed (all of it is rewritten), and the
     log emptied again; other connections must be idle. PostgreSQL: `VACUUM FULL` of the tables
     with personal data, whose old files go at the next checkpoint; write-ahead segments and
-    backups go as their retention ends. Run it after erasures, at a quiet hour: it locks what it rewrites.
+    backups go as their retention ends. Run it after erasures, at a quiet hour: it locks what it
+    rewrites.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "sqlite":
