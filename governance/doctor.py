@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import sqlalchemy as sa
 from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,11 +26,13 @@ from governance.identity.profile import renewal_due
 from governance.identity.store import issuing_authority
 from governance.membership.members import Standing
 from governance.membership.renewals import expiring
+from governance.operations.databases import open_database
 from governance.settings import Settings
 from governance.upgrading import current_revision, newest_revision
-from ledger.database import connect, reading
+from ledger.database import reading
 from ledger.errors import LedgerError
 from ledger.log.store import last_checkpoint, log_size
+from ledger.tables import TransferRow
 
 MAX_SKEW = 30.0
 """Seconds by which two clocks may differ before statements are refused."""
@@ -38,6 +41,7 @@ MIN_FREE = 1 << 30
 """Bytes of disk that should be free."""
 
 MIN_PYTHON = (3, 11)
+_SEE_DATABASE = "see the finding on the database"
 _OTHERS = 0o077
 """Permissions of group and others."""
 
@@ -63,6 +67,7 @@ def examine_server(settings: Settings) -> Iterator[Finding]:
     yield _secrets(settings)
     yield _offline_root(settings)
     yield _attempt("database", lambda: _database(settings), "start it, and check database_url")
+    yield _login(settings)
     at = dt.datetime.now(dt.UTC)
     yield from _certificates(settings, at)
     if settings.tls_certificate:
@@ -139,7 +144,7 @@ def _tls(file: Path, at: dt.datetime) -> Finding:
 
 
 def _database(settings: Settings) -> str:
-    engine = connect(settings.database)
+    engine = open_database(settings)
     try:
         here, newest = current_revision(engine), newest_revision()
         if here != newest:
@@ -149,8 +154,34 @@ def _database(settings: Settings) -> str:
         engine.dispose()
 
 
+_UNHELD = sa.text(
+    "SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (SELECT 1 FROM pg_tables t"
+    " WHERE t.tablename = :table AND pg_has_role(current_user, t.tableowner, 'USAGE'))"
+    " FROM pg_roles r WHERE r.rolname = current_user"
+)
+
+
+def _login(settings: Settings) -> Finding:
+    """Say whether the database holds this login to the rows that the gateway asks for."""
+    engine = open_database(settings)
+    try:
+        if engine.dialect.name != "postgresql":
+            return Finding("row security", True, f"{engine.dialect.name}: an authorizer instead")
+        with engine.connect() as connection:
+            unheld = connection.scalar(_UNHELD, {"table": TransferRow.__tablename__})
+    except SQLAlchemyError as error:
+        return Finding("row security", False, f"{type(error).__name__}: {error}", _SEE_DATABASE)
+    finally:
+        engine.dispose()
+    seen = "the login owns the tables: row security does not hold it"
+    advice = "sekisho database grant; then log in as a member of sekisho_writer"
+    if unheld:
+        return Finding("row security", False, seen, advice, grave=False)
+    return Finding("row security", True, "holds this login")
+
+
 def _log(settings: Settings) -> str:
-    engine = connect(settings.database)
+    engine = open_database(settings)
     try:
         with reading(engine) as session:
             size, checkpoint = log_size(session), last_checkpoint(session)
@@ -162,14 +193,13 @@ def _log(settings: Settings) -> str:
 
 def _certificates(settings: Settings, at: dt.datetime) -> Iterator[Finding]:
     """Yield whether the clock has gone on since the last checkpoint, and what expires."""
-    engine = connect(settings.database)
+    engine = open_database(settings)
     try:
         with reading(engine) as session:
             checkpoint, late = last_checkpoint(session), expiring(session, at)
             authority = issuing_authority(session)
     except (SQLAlchemyError, LedgerError) as error:
-        advice = "see the finding on the database"
-        yield Finding("certificates", False, f"{type(error).__name__}: {error}", advice)
+        yield Finding("certificates", False, f"{type(error).__name__}: {error}", _SEE_DATABASE)
         return
     finally:
         engine.dispose()

@@ -78,9 +78,8 @@ def parse_rule_set(text: str, vocabulary: Vocabulary = VOCABULARY) -> RuleSet:
     if len(data) > MAX_TEXT:
         raise RulesMalformed(f"the rule set has {len(data)} bytes; at most {MAX_TEXT}")
     reading = read_rows(text, vocabulary)
-    faults = [*reading.faults]
-    if reading.linked:  # otherwise every rule of a group would look dead
-        faults += find_shadowed(reading.rules, reading.inherits, vocabulary)
+    shadowed = find_shadowed(reading.rules, reading.inherits, vocabulary, linked=reading.linked)
+    faults = [*reading.faults, *shadowed]
     if faults:
         faults.sort(key=lambda fault: fault.line or 0)
         raise RulesMalformed(_summary(faults), tuple(faults))

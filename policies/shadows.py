@@ -18,15 +18,22 @@ def cells_of(rule: Rule) -> Iterator[Cell]:
 
 
 def find_shadowed(
-    rules: tuple[Rule, ...], inherits: Mapping[str, frozenset[str]], vocabulary: Vocabulary
+    rules: tuple[Rule, ...],
+    inherits: Mapping[str, frozenset[str]],
+    vocabulary: Vocabulary,
+    *,
+    linked: bool = True,
 ) -> list[Fault]:
     """Return a fault for each rule that makes no difference to anyone who holds its role.
 
     A rule makes none when, for its own role, denies of that role or of what it inherits cover
     all that it grants, or when other rules of its own role grant at least as much of each cell
-    (the earlier one stays). A group that no role inherits makes none either.
+    (the earlier one stays). A group that no role inherits makes none either, if the links between
+    roles and groups are sound (`linked`); otherwise every rule of a group might look dead.
     """
     held = frozenset(group for role in vocabulary.roles for group in inherits[role])
+    if not linked:
+        held |= vocabulary.groups
     denied: dict[tuple[str, Cell], int] = {}
     best: dict[tuple[str, Cell], Rule] = {}
     for rule in rules:

@@ -44,6 +44,7 @@ from governance.membership.admission import found_membership
 from governance.membership.members import NodeKind, Role
 from governance.membership.renewals import enrol_hosted_node
 from governance.membership.statements import Application, NodeRequest
+from governance.operations.databases import open_database
 from governance.settings import Settings
 from governance.upgrading import upgrade_database
 from ledger.database import connect, reading, writing
@@ -72,9 +73,13 @@ def create_network(settings: Settings, say: Say) -> None:
     keys = open_keys(settings)
     own_key(keys.files, SERVICE)
     own_key(keys.files, LOG, KeyKind.ED25519)
-    engine = connect(settings.database)
+    bare = connect(settings.database)
     try:
-        upgrade_database(engine)
+        upgrade_database(bare)
+    finally:
+        bare.dispose()
+    engine = open_database(settings)
+    try:
         with reading(engine) as session:
             done = founded(session)
         services = governance_services(settings, keys, engine)

@@ -26,8 +26,9 @@ from governance.errors import KeyNotCertified
 from governance.identity.authority import resume
 from governance.membership.members import Role
 from governance.membership.renewals import renew_hosted
+from governance.operations.databases import open_database
 from governance.settings import Settings
-from ledger.database import connect, reading, writing
+from ledger.database import reading, writing
 from ledger.statements import Opened, Signer, Statement, sign_statement
 from policies.actors import Actor
 
@@ -62,7 +63,7 @@ def recover_administrator(settings: Settings, key_id: str, reason: str) -> Statu
         KeyNotCertified: no hosted node of the administrator has its key here.
         And what proposing and voting raise.
     """
-    engine = connect(settings.database)
+    engine = open_database(settings)
     try:
         services = governance_services(settings, keys := open_keys(settings), engine)
         services.observe()

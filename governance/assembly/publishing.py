@@ -17,8 +17,9 @@ from governance.assembly.anchors import log_signer
 from governance.assembly.keys import open_keys
 from governance.assembly.witnessing import open_witnesses
 from governance.decisions.store import load_state
+from governance.operations.databases import open_database
 from governance.settings import Settings
-from ledger.database import connect, writing
+from ledger.database import writing
 from ledger.errors import LedgerError, LogWriterRunning, WitnessQuorumMissing
 from ledger.log.checkpoints import Publisher, adopt
 from ledger.log.completeness import seal
@@ -46,7 +47,7 @@ def check_log(settings: Settings) -> None:
         LogRolledBack, LogForked, LogStateInvalid: it may not; the message says the way out.
         SettingsInvalid: a witness cannot be read.
     """
-    engine = connect(settings.database)
+    engine = open_database(settings)
     publishing = Publishing(engine, log_signer(settings, open_keys(settings)), settings)
     try:
         publishing.open()
@@ -61,7 +62,7 @@ def adopt_checkpoint(settings: Settings) -> SignedCheckpoint | None:
     Raises:
         LogWriterRunning, LogRolledBack, LogForked, NoteInvalid: as `ledger.log.checkpoints.adopt`.
     """
-    engine = connect(settings.database)
+    engine = open_database(settings)
     file = state_file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -12,8 +12,9 @@ from governance.identity import foundation, store
 from governance.identity.authority import issue_approved
 from governance.identity.foundation import RootKey, certify_issuing
 from governance.membership.renewals import renew_hosted
+from governance.operations.databases import open_database
 from governance.settings import Settings
-from ledger.database import connect, reading, writing
+from ledger.database import reading, writing
 from ledger.hashing import content_digest
 
 
@@ -42,7 +43,7 @@ def certify_authority(
         KeyStoreUnusable: the server's key stores do not open.
     """
     root = _read_root(root_file, passphrase_file)
-    engine = connect(settings.database)
+    engine = open_database(settings)
     try:
         services = governance_services(settings, open_keys(settings), engine)
         with writing(engine) as session:
@@ -63,7 +64,7 @@ def revoke_authority(settings: Settings, root_file: Path, passphrase_file: Path,
         KeyStoreUnusable: the server's key stores do not open.
     """
     root = _read_root(root_file, passphrase_file)
-    engine = connect(settings.database)
+    engine = open_database(settings)
     try:
         authority = governance_services(settings, open_keys(settings), engine).authority
         at = utc_now()

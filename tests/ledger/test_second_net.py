@@ -1,5 +1,6 @@
 """What gets past the gateway meets the database: raw DBAPI included; answers stay as they are."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+import ledger.second_net
 from ledger.database import Base, connect, protect_append_only, reading, writing
 from ledger.errors import GatewayBypassed
 from ledger.gateway import MEMBER, STAMP
@@ -17,6 +19,7 @@ from ledger.tables import PROTECTED, TransferRow
 from tests.ledger.network import TestNetwork, standard
 from tests.ledger.test_gateway import ESCAPES, everything
 
+PACKAGES = ("governance", "contracts", "ledger", "policies")
 ROLE = "sekisho_test_server"
 RAW = {
     "select": "SELECT quantity FROM ledger_transfer",
@@ -171,3 +174,22 @@ def shape(answer: bytes) -> list[int]:
 def test_every_protected_table_has_its_policy():
     text = "\n".join(row_security("r"))
     assert all(f"ON {table} TO r" in text for table in PROTECTED)
+
+
+UNNETTED = {
+    "governance/assembly/founding.py": "brings the schema up to date, then opens with nets",
+    "governance/assembly/witnessing.py": "a witness has a database of its own",
+    "governance/cli/database.py": "the owner's: schema, roles, purge",
+    "governance/demo/play.py": "looks for tables, reads none",
+    "governance/operations/backups.py": "the owner's: copies everything",
+    "governance/operations/databases.py": "spreads the nets itself",
+}
+"""Where the product opens a database without nets, and why."""
+
+
+def test_whatever_opens_a_database_spreads_the_nets_or_is_named():
+    root = Path(ledger.second_net.__file__).parents[1]
+    files = (f for package in PACKAGES for f in (root / package).rglob("*.py"))
+    opening = re.compile(r"from ledger\.database import [^\n]*\bconnect\b|create_engine\(")
+    found = {str(f.relative_to(root)) for f in files if opening.search(f.read_text("utf-8"))}
+    assert found - {"ledger/database.py"} == set(UNNETTED)

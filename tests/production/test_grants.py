@@ -11,12 +11,13 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from governance.assembly.founding import create_network
+from governance.doctor import Finding, _login
 from governance.errors import DatabaseUnsuited
 from governance.operations.grants import READER, WRITER, grant
 from governance.settings import Settings
 from governance.upgrading import upgrade_database
 from ledger.database import connect
-from ledger.tables import TransferRow
+from ledger.tables import PROTECTED, TransferRow
 from tests.production.clusters import Cluster
 
 REFUSED = r"permission denied|must be owner"
@@ -72,6 +73,41 @@ def test_a_server_founds_and_runs_as_the_writer(cluster: Cluster, database: str,
         ):
             connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+def test_a_stolen_connection_of_the_server_sees_no_row(cluster: Cluster, database: str):
+    """It sees what it says it reads for, and nothing before it says so."""
+    owner = connect(cluster.url(database))
+    transfer(owner, 1, "trust-a", "custody-a")
+    owner.dispose()
+    app = connect(cluster.url(database, "app"))
+    with app.connect() as connection:
+        for table in PROTECTED:
+            count = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
+            assert count == 0, table
+        connection.exec_driver_sql("SET LOCAL sekisho.member = 'custody-b'")
+        query = "SELECT count(*) FROM ledger_transfer"
+        assert connection.exec_driver_sql(query).scalar() == 0
+        connection.exec_driver_sql("SET LOCAL sekisho.member = 'custody-a'")
+        assert connection.exec_driver_sql(query).scalar() == 1
+        whole = "SELECT count(*) FROM ledger_transaction"
+        assert connection.exec_driver_sql(whole).scalar() == 0
+    app.dispose()
+
+
+def test_the_doctor_tells_a_login_that_row_security_does_not_hold(
+    cluster: Cluster, database: str, tmp_path: Path
+):
+    def finding(url: str) -> Finding:
+        return _login(Settings(database_url=url))
+
+    assert finding(cluster.url(database, "app")).good
+    owner = finding(cluster.url(database))
+    assert not owner.good
+    assert not owner.grave
+    assert "sekisho_writer" in owner.advice
+    assert finding(f"sqlite:///{tmp_path / 'x.sqlite'}").good
+    assert not finding(cluster.url("nowhere")).good
 
 
 def test_a_reader_sees_the_rows_and_columns_of_its_member(cluster: Cluster, database: str):

@@ -1,0 +1,134 @@
+"""The life of a rule set over HTTP: faults and failed statements stop it, votes adopt it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from governance.client import governing
+from governance.client.connection import Connection, Refused
+from governance.decisions.actions import AdoptRuleSet
+from policies.engine import shipped_text
+from tests.http.network import Served
+from tests.visibility.test_who_saw import command
+
+FAULTY = """\
+p, role:nobody, transfer, read, own_register, quantity, clear
+p, role:registrar, transfer, steal, own_register, *, allow
+p, role:registrar, transfer, read, own_register, weight, clear
+p, role:registrar, transfer, read, somewhere, quantity, clear
+p, role:registrar, transfer, read, own_register, quantity, clear
+p, role:registrar, transfer, read, own_register, quantity, clear
+p, role:registrar, token, read, own_register, quantity, clear
+p, role:registrar, token, read, own_register, *, deny
+g, role:operator, role:member
+g, role:member, role:operator
+p, role:registrar, nothing, read, any, *, allow
+"""
+LINES = {1, 2, 3, 4, 6, 7, 11} | {9, 10}
+"""The lines with faults; a cycle may be named at either of its links."""
+
+PEEK = "p, role:auditor, transfer, read, own_register, quantity, clear\n"
+PSEUDONYM = (
+    "p, role:key_holder, transfer, read, managed_customers.from, to_investor_id, pseudonym\n"
+)
+
+
+def in_force(network: Served) -> str:
+    return str(network.chair.get("/v1/policy/rules")["digest"])
+
+
+def propose(network: Served, text: str) -> dict[str, Any]:
+    chair = network.chair
+    digest = chair.post_bytes("/v1/governance/documents", text.encode(), "text/plain")["digest"]
+    return governing.propose(chair, [AdoptRuleSet(rule_set=digest)], "a change of rules")
+
+
+def faults(error: Refused) -> list[dict[str, Any]]:
+    return list(error.problem["faults"])
+
+
+def check_lines(found: list[dict[str, Any]]) -> None:
+    lines = {fault["line"] for fault in found}
+    assert LINES - {9, 10} <= lines <= LINES
+    assert lines & {9, 10}
+
+
+def test_every_fault_is_told_at_once_and_the_old_rules_stay(lively: Served, tmp_path: Path) -> None:
+    before = in_force(lively)
+    with pytest.raises(Refused) as reviewed:
+        lively.member("trust-a").post("/v1/policy/reviews", {"text": FAULTY})
+    check_lines(faults(reviewed.value))
+    with pytest.raises(Refused) as proposed:
+        propose(lively, FAULTY)
+    check_lines(faults(proposed.value))
+    file = tmp_path / "faulty.csv"
+    file.write_text(FAULTY)
+    for arguments in (("policy", "check"), ("proposal", "rule-set", "--yes")):
+        done = command(lively, "platform", *arguments, str(file))
+        assert done.returncode != 0
+        assert all(f"line {line}" in done.stderr for line in (1, 2, 3, 4, 6, 7, 11)), done.stderr
+    assert in_force(lively) == before
+    assert not governing.open_proposals(lively.chair)
+
+
+def test_rules_that_fail_a_statement_cannot_be_proposed(lively: Served) -> None:
+    before = in_force(lively)
+    review = lively.member("trust-a").post("/v1/policy/reviews", {"text": shipped_text() + PEEK})
+    assert any("auditor transfer:read" in line for line in review["reveals"])
+    examples = [e for proof in review["proofs"] for e in proof["counterexamples"]]
+    assert {"quantity", "auditor"} <= {example["statement"] for example in examples}
+    with pytest.raises(Refused) as refused:
+        propose(lively, shipped_text() + PEEK)
+    assert any("statement quantity" in fault["where"] for fault in faults(refused.value))
+    assert in_force(lively) == before
+
+
+def test_a_vote_brings_rules_into_force_and_answers_name_them(lively: Served) -> None:
+    """Without the pseudonym the other side is hidden; then everything is as before."""
+    before = in_force(lively)
+    custodian = lively.member("direct-a")
+    text = shipped_text().replace(PSEUDONYM, "")
+    review = lively.member("trust-a").post("/v1/policy/reviews", {"text": text})
+    assert review["reveals"] == []
+    assert any("to_investor_id: pseudonym -> hidden" in line for line in review["hides"])
+    shown = others(custodian)
+    assert shown
+    assert review["after"] != before
+    decide(lively, text)
+    wait(lively, review["after"])
+    page = custodian.get("/v1/ledger/transfers", limit=500)
+    assert page["rule_set"] == review["after"]
+    assert not others(custodian)
+    told = custodian.get("/v1/policy/own-explanation", action="transfer:read")
+    assert told["rule_set"] == review["after"]
+    decide(lively, shipped_text())
+    wait(lively, before)
+    assert others(custodian) == shown
+
+
+def others(custodian: Connection) -> dict[str, str]:
+    """Return the pseudonyms of receivers, by trade, in what its customers sent to others'."""
+    mine = {item["investor_id"] for item in custodian.pages("/v1/ledger/custody")}
+    items = custodian.pages("/v1/ledger/transfers", limit=500)
+    return {
+        item["trade_id"]: item["to_investor_id"]
+        for item in items
+        if item.get("to_investor_id") and item["to_investor_id"] not in mine
+    }
+
+
+def wait(network: Served, digest: str) -> None:
+    """Wait until every process acts by the rules: half a second, if it is quiet."""
+    for _ in range(100):
+        if in_force(network) == digest:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{digest} is not in force")
+
+
+def decide(network: Served, text: str) -> None:
+    propose(network, text)
+    network.scenario._decide_all()
+    assert not governing.open_proposals(network.chair)
