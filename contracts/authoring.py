@@ -91,10 +91,11 @@ class DifferenceReport(msgspec.Struct, frozen=True):
         yield f"from {self.old}"
         yield f"to   {self.new}"
         yield ""
-        yield f"Behaviour, on {self.compared} transactions:"
+        yield f"Behaviour, on {self.compared:,} transactions that both versions have judged:"
         if not self.behaviour:
-            yield "  both versions judge every one of them alike"
-        yield from (f"  {difference.sentence()}" for difference in self.behaviour)
+            yield "  every one of them is judged alike"
+        for difference in self.behaviour:
+            yield from (f"  {line}" for line in difference.lines())
         yield ""
         yield "Manifest:"
         yield from (f"  {line}" for line in self.manifest or ("the same",))

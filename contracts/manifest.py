@@ -113,6 +113,14 @@ def read_manifest(text: str) -> tuple[Manifest | None, list[Fault]]:
     return (None, faults) if faults else (Manifest(**values), [])
 
 
+_HINTS = {
+    "name": "two or more lower-case letters, digits and underscores, a letter first",
+    "version": "three numbers, such as 1.2.0",
+    "owner": "a member id: lower-case letters, digits and hyphens, a letter first",
+    "state_types": "names of two or more lower-case letters, digits and underscores",
+}
+
+
 def _field_faults(text: str, name: str, value: object, kind: Any, error: Exception) -> list[Fault]:
     """Return every fault of one key; of a table, that of each entry by itself."""
     entries = value if isinstance(value, dict) else {}
@@ -128,7 +136,9 @@ def _field_faults(text: str, name: str, value: object, kind: Any, error: Excepti
             faults.append(Fault(MANIFEST, f"`{name}.{key}` is no key", line_of(text, key)))
         except msgspec.ValidationError as wrong:
             faults.append(Fault(MANIFEST, f"`{name}.{key}`: {wrong}", line_of(text, key)))
-    return faults or [Fault(MANIFEST, f"`{name}`: {error}", line_of(text, name))]
+    said = _HINTS.get(name, "") if "regex" in str(error) else ""
+    message = f"`{name}`: expected {said}" if said else f"`{name}`: {error}"
+    return faults or [Fault(MANIFEST, message, line_of(text, name))]
 
 
 def _unknown_keys(text: str, document: Mapping[str, object]) -> list[Fault]:

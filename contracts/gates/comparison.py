@@ -1,6 +1,6 @@
 """Comparing two contract versions on transactions: what is judged otherwise, told to people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -54,15 +54,29 @@ class Difference(msgspec.Struct, frozen=True):
     examples: tuple[str, ...]
     names: tuple[str, ...] = ()
 
+    def lines(self) -> Iterator[str]:
+        """Yield the difference for people who do not program, line by line."""
+        yield f"{_TITLES[self.sort].upper()}: {self.count:,} transaction(s)"
+        yield f"  before: {_verdict(self.before)}"
+        yield f"  now:    {_verdict(self.after)}"
+        yield "  for example:"
+        yield from (f"    {part}" for part in self.told.split("; "))
+        if self.breaks:
+            yield "  THIS BREAKS THE PLATFORM'S RULES:"
+            yield from (f"    {broken}" for broken in self.breaks)
+
     def sentence(self) -> str:
         """Return the difference for people."""
-        was = "accepted" if self.before is None else f"rejected with {self.before}"
-        becomes = "accepted" if self.after is None else f"rejected with {self.after}"
+        was, becomes = _verdict(self.before), _verdict(self.after)
         broken = f" This breaks the platform's rules: {self.breaks[0]}." if self.breaks else ""
         return (
             f"{self.count} transaction(s) {_TITLES[self.sort]}: was {was}, would be {becomes}."
             f" For example: {self.told}.{broken}"
         )
+
+
+def _verdict(code: str | None) -> str:
+    return "accepted" if code is None else f"rejected with {code}"
 
 
 def compare(
@@ -158,7 +172,9 @@ def _withheld(difference: Difference) -> Difference:
 
 def told(transaction: dict[str, Any]) -> str:
     """Return a transaction in words."""
-    commands = ", then ".join(_command(command) for command in transaction["commands"][:4])
+    shown, more = transaction["commands"][:4], len(transaction["commands"]) - 4
+    commands = ", then ".join(_command(command) for command in shown)
+    commands += f", and {more} more" if more > 0 else ""
     consumed = _tokens(transaction["inputs"])
     made = _tokens(transaction["outputs"])
     signed = ", ".join(transaction["signers"]["investors"]) or "no investor"

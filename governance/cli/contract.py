@@ -1,15 +1,19 @@
 """`sekisho contract …`: write, check, submit and watch contract packages."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
 from contracts import authoring
+from contracts.evidence import statement_in
+from contracts.gates.comparison import Difference
 from contracts.sandbox.runtime import Runtime
 from governance.cli import options
 from governance.cli.contract_life import LATER, follow_gates
 from governance.cli.gates import gate_progress
-from governance.cli.output import UNVERIFIED, console, show_json, show_table
+from governance.cli.output import UNVERIFIED, console, escape, show_json, show_table
 from governance.client import contracts as client
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -169,6 +173,7 @@ def status(name: str, version: str, folder: Path, as_json: bool) -> None:
         ("gate", "passed", "summary"),
         ((e["gate"], e["passed"], e.get("summary", "")) for e in found["evidence"]),
     )
+    _show_findings(found["evidence"])
     show_table(
         "Run by members too",
         ("member", "gate", "found", "at"),
@@ -193,6 +198,22 @@ def download(name: str, version: str, file: Path, folder: Path) -> None:
     """Save a version's archive, byte for byte as it was submitted."""
     file.write_bytes(options.connect(folder).get_bytes(f"/v1/contracts/{name}/{version}/archive"))
     console.print(f"wrote {file}")
+
+
+def _show_findings(evidence: list[dict[str, Any]]) -> None:
+    """Show what is wrong, and what would change, as the newest attestations say."""
+    for each in {e["gate"]: e for e in evidence}.values():
+        made = statement_in(msgspec.json.encode(each["envelope"])).predicate
+        if not made.passed:
+            console.print(f"[bold]{made.gate}[/bold] found {made.fault_count} fault(s):")
+            for fault in made.faults:
+                console.print(f"  {escape(str(fault))}")
+        changes = msgspec.convert(made.details.get("differences", []), type=list[Difference])
+        if changes:
+            console.print(f"[bold]What would change[/bold], found by {made.gate}:")
+        for change in changes:
+            for line in change.lines():
+                console.print(f"  {escape(line)}")
 
 
 for command in LATER:

@@ -74,8 +74,17 @@ def test_a_difference_is_told_to_those_who_do_not_program(
     edit(folder, 'facts.session != "open"', 'facts.session == "halted"')
     report = authoring.diff(old, folder, runtime=runtime, machines=machines)
     text = report.text()
-    assert "newly accepted: was rejected with E_SESSION, would be accepted" in text
-    assert "This breaks the platform's rules: the market session is closed" in text
+    told = text[text.index("NEWLY ACCEPTED: ") :].splitlines()
+    assert told[1:4] == [
+        "    before: rejected with E_SESSION",
+        "    now:    accepted",
+        "    for example:",
+    ]
+    assert "session closed" in told[8]
+    assert told[9:11] == [
+        "    THIS BREAKS THE PLATFORM'S RULES:",
+        "      the market session is closed",
+    ]
     assert 'version: "1.0.0" became "1.1.0"' in text
     assert '+    if tx.facts.session == "halted":' in text
     same = authoring.diff(old, old, runtime=runtime, machines=machines)

@@ -106,6 +106,24 @@ def test_refused_submissions(engine: Engine, rules: CompiledRules, package: Pack
         assert log_size(session) == 1
 
 
+def test_everything_that_is_wrong_with_a_submission_is_told_at_once(
+    engine: Engine, rules: CompiledRules, package: Package
+):
+    said = opened(signed(package, digest="sha256:" + "0" * 64, version="0.9.0"))
+    with writing(engine) as session:
+        submit(session, rules, package)
+        with pytest.raises(DigestMismatch) as caught:
+            deployment.submit(session, rules, AUTHOR, said, package.archive(), set(), AT)
+    found = [(fault.where, fault.line) for fault in caught.value.faults]
+    assert found == [
+        ("statement.digest", None),
+        ("contract.toml", 2),
+        ("statement.runtime", None),
+        ("contract.toml", 2),
+    ]
+    assert "does not rise above 1.0.0" in caught.value.faults[-1].message
+
+
 def test_a_life_from_draft_to_retired(engine: Engine, rules: CompiledRules, package: Package):
     with writing(engine) as session:
         submit(session, rules, package)

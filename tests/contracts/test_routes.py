@@ -10,6 +10,7 @@ from litestar.testing import TestClient
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from contracts.archives import write_archive
 from contracts.errors import ContractError, PackageInvalid
 from contracts.jobs import run_pending_gates
 from contracts.packages import Package
@@ -22,6 +23,7 @@ from ledger.statements import Opened
 from policies.actors import Actor
 from policies.compilation import CompiledRules
 from policies.errors import PolicyError
+from tests.contracts.test_packages import BAD_ARCHIVES, BAD_FILES
 from tests.contracts.versions import (
     AT,
     AUTHOR,
@@ -125,6 +127,21 @@ def test_every_fault_is_told(client: TestClient, package: Package):
     assert answer.json()["faults"][0]["where"] == "archive"
     data = body(package).replace(base64.b64encode(package.archive()), b"?")
     assert "not base64" in send(client, data).json()["detail"]
+
+
+def test_each_bad_package_is_one_clear_problem(client: TestClient, package: Package):
+    sent = {case: (data, where, None, said) for case, (data, where, said) in BAD_ARCHIVES.items()}
+    for case, (change, where, line, said) in BAD_FILES.items():
+        files = dict(package.files)
+        change(files)
+        sent[case] = (write_archive(files), where, line, said)
+    for case, (archive, where, line, said) in sent.items():
+        answer = send(client, body(package, archive))
+        problem = answer.json()
+        assert (answer.status_code, problem["error"]) == (422, "PackageInvalid"), case
+        found = [(f["where"], f["line"], f["message"]) for f in problem["faults"]]
+        assert any(w == where and n == line and said in m for w, n, m in found), (case, found)
+    assert client.get("/v1/contracts").json()["versions"] == []
 
 
 def test_progress_streams_until_the_end(

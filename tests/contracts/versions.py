@@ -36,10 +36,17 @@ def at_version(package: Package, version: str, source: str | None = None) -> Pac
     return with_files(package, contract_toml=text, contract_py=source or package.source)
 
 
-def signed(package: Package, *, runtime: str = RUNTIME, digest: str | None = None) -> bytes:
+def signed(
+    package: Package,
+    *,
+    runtime: str = RUNTIME,
+    digest: str | None = None,
+    version: str | None = None,
+) -> bytes:
     """Return the envelope of a submission."""
     manifest = package.manifest
-    body = ContractPackage(manifest.name, manifest.version, digest or package.digest, runtime)
+    digest, version = digest or package.digest, version or manifest.version
+    body = ContractPackage(manifest.name, version, digest, runtime)
     life = dt.timedelta(days=1)
     statement = Statement("s" * 20, "net", "trust-a", AT, AT + life, body)
     return sign_statement(PACKAGE_KIND, statement, KEY)

@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from contracts.evidence import read_attestation
 from contracts.reattesting import Comparison
 from governance.audit import audit
+from governance.cli import cli
 from governance.client import attesting, governing, ledgering
 from governance.client import contracts as authoring
 from governance.client.connection import Connection, Refused
@@ -58,6 +60,14 @@ def pay(served: Served, made: Payment | None = None) -> Any:
     made = made or payment(served)
     header = {"Content-Type": "application/json", **served.token(made.creator)}
     return served.http.post(PATH, content=made.signed().data, headers=header)
+
+
+def status_of(served: Served, member: str, version: str) -> str:
+    """Return what `sekisho contract status` prints for a member."""
+    folder = str(served.member(member).own_folder().path)
+    command = ["contract", "status", CONTRACT, version, "--folder", folder]
+    shown = CliRunner().invoke(cli, command, catch_exceptions=False, terminal_width=200)
+    return " ".join(shown.output.split())
 
 
 def test_the_life_of_a_version(governed: Served, tmp_path: Path):
@@ -111,6 +121,11 @@ def an_unannounced_change_is_caught(served: Served, tmp_path: Path) -> None:
     assert outcome["status"] == "failed", outcome
     assert "replay" in outcome["message"]
     assert state(served, "1.1.0") == "draft"
+    shown = status_of(served, "trust-b", "1.1.0")
+    assert "replay found 1 fault(s)" in shown
+    assert "NEWLY REJECTED: " in shown
+    assert "before: accepted" in shown
+    assert "now: rejected with E_SETTLEMENT" in shown
     assert "no gated version" in str(refused(served.member("trust-a"), approval("1.1.0")))
     with pytest.raises(Refused) as caught:
         authoring.recheck(served.member("trust-b"), CONTRACT, "1.1.0", "curious")
