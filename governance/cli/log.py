@@ -25,6 +25,7 @@ from governance.client.proving import (
     transaction_entry,
 )
 from governance.settings import load_settings
+from ledger.log.mirror import copy_log
 from ledger.log.notes import parse_verifier_key
 from ledger.log.proofs import check_proof, read_proof, write_proof
 
@@ -150,10 +151,13 @@ def check(file: Path, anchors: Path) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @anchors_option
 def export(source: str, directory: Path, anchors: Path) -> None:
-    """Copy the log at SOURCE to DIRECTORY, verified; a plain web server can serve it."""
+    """Copy the log at SOURCE to DIRECTORY, verified; a plain web server can serve it.
+
+    A copy that is there is verified again and continued.
+    """
     reader = open_reader(open_source(source), read_anchors(anchors))
     with counting("copying") as move:
-        size, written = reader.copy(directory, move)
+        size, written = copy_log(reader, directory, move, anew=True)
     console.print(f"{size:,} entries verified, {written:,} files written to {directory}")
 
 

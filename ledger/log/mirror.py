@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from ledger.errors import LogWrong, SplitViewFound
-from ledger.log.export import write_file
+from ledger.log.export import resources, write_file
 from ledger.log.heads import OpenedCheckpoint, SignedCheckpoint, open_checkpoint
-from ledger.log.reader import Progress, Reader
+from ledger.log.reader import Audit, DirectorySource, Progress, Reader
 from ledger.log.splits import SplitView, find_split
-from ledger.log.tiles import CHECKPOINT
+from ledger.log.tiles import CHECKPOINT, TILE_WIDTH, Bundle, Tile
 
 SPLIT_VIEW = "split-view.json"
 """Where the evidence of a split view is kept in the copy."""
@@ -60,7 +60,7 @@ class Mirror:
         opened = self._reader.checkpoint()
         if known is not None:
             self._check_extends(known, opened)
-        size, _ = self._reader.copy(self._directory, progress, opened)
+        size, _ = copy_log(self._reader, self._directory, progress, opened)
         return range(0 if known is None else known.size, size)
 
     def _check_extends(self, known: SignedCheckpoint, opened: OpenedCheckpoint) -> None:
@@ -81,6 +81,60 @@ class Mirror:
                 f"the log signed two histories: {known.size} and {opened.checkpoint.size} entries"
                 f" do not agree; the evidence is in {self._directory / SPLIT_VIEW}"
             )
+
+
+def copy_log(
+    reader: Reader,
+    directory: Path,
+    progress: Progress | None = None,
+    opened: OpenedCheckpoint | None = None,
+    *,
+    anew: bool = False,
+) -> tuple[int, int]:
+    """Write a verified copy to `directory`, in the layout of an export, the checkpoint last.
+
+    Complete tiles and bundles that are there already are not asked for again. `Mirror` also checks
+    that the log still agrees with an earlier copy.
+
+    Args:
+        reader: of the log.
+        directory: where to; made if it is missing.
+        progress: told how many entries are verified, and how many there are.
+        opened: the checkpoint to copy up to; the source's newest if None.
+        anew: verify what is there already, too, and replace what is not as it was logged.
+
+    Returns:
+        How many entries the copy has, and how many files were written.
+
+    Raises:
+        LogWrong: names the first entry or tile that is wrong.
+        LogResourceMissing: the source lacks a file.
+    """
+    opened = opened or reader.checkpoint()
+    size, written = opened.checkpoint.size, 1
+    audit = Audit(reader.source, opened.checkpoint)
+    for tile in resources(size):
+        path = directory / tile.path
+        kept = path.exists() and tile.width == TILE_WIDTH
+        if not kept or (anew and not _as_logged(audit, directory, tile)):
+            write_file(path, audit.resource(tile))
+            written += 1
+        if progress is not None and tile.level is None:
+            progress(tile.end, size)
+    write_file(directory / CHECKPOINT, opened.signed.note)
+    return size, written
+
+
+def _as_logged(audit: Audit, directory: Path, tile: Tile) -> bool:
+    """Say whether a file of the copy holds what the log has there."""
+    hashes = audit.tile(tile.level or 0, tile.index)
+    data = DirectorySource(directory).fetch(tile.path)
+    if tile.level is not None:
+        return data == b"".join(hashes)
+    try:
+        return Bundle(data, tile.start, tile.width).leaf_hashes() == hashes
+    except LogWrong:
+        return False
 
 
 def read_split(data: bytes) -> SplitView:

@@ -14,7 +14,6 @@ import httpx
 
 from ledger.errors import LogResourceMissing, LogWrong, NoteInvalid
 from ledger.log import merkle
-from ledger.log.export import resources, write_file
 from ledger.log.heads import Checkpoint, OpenedCheckpoint, open_checkpoint
 from ledger.log.notes import VerifierKey
 from ledger.log.tiles import (
@@ -138,7 +137,7 @@ class Reader:
         witnesses: Sequence[VerifierKey] = (),
         quorum: int = 0,
     ) -> None:
-        self._source = source
+        self.source = source
         self.log_key = log_key
         self._witnesses = tuple(witnesses)
         self._quorum = quorum
@@ -150,7 +149,7 @@ class Reader:
             LogWrong: it is not signed as required.
             LogResourceMissing: the source has none.
         """
-        note = self._source.fetch(CHECKPOINT)
+        note = self.source.fetch(CHECKPOINT)
         try:
             return open_checkpoint(note, self.log_key, self._witnesses, self._quorum)
         except NoteInvalid as error:
@@ -162,7 +161,7 @@ class Reader:
         Raises:
             LogWrong: the tiles do not lead to the root.
         """
-        nodes = TileNodes(self._source, checkpoint.size)
+        nodes = TileNodes(self.source, checkpoint.size)
         root = merkle.tree_root(nodes, checkpoint.size)
         if root != checkpoint.root:
             raise LogWrong(
@@ -208,7 +207,7 @@ class Reader:
         self, checkpoint: Checkpoint, start: int = 0, progress: Progress | None = None
     ) -> Iterator[tuple[int, Bundle]]:
         """Yield the first index and the entries of each bundle, as `entries` yields them singly."""
-        audit = Audit(self._source, checkpoint)
+        audit = Audit(self.source, checkpoint)
         for bundle in bundles_of(checkpoint.size):
             if bundle.end <= start:
                 continue
@@ -224,48 +223,12 @@ class Reader:
             LogResourceMissing: the source lacks a file.
         """
         opened = self.checkpoint()
-        audit = Audit(self._source, opened.checkpoint)
+        audit = Audit(self.source, opened.checkpoint)
         for bundle in bundles_of(opened.checkpoint.size):
             audit.bundle(bundle)
             if progress is not None:
                 progress(bundle.end, opened.checkpoint.size)
         return opened
-
-    def copy(
-        self,
-        directory: Path,
-        progress: Progress | None = None,
-        opened: OpenedCheckpoint | None = None,
-    ) -> tuple[int, int]:
-        """Write a verified copy to `directory`, in the layout of an export, the checkpoint last.
-
-        Complete tiles and bundles that are there already are left alone. `Mirror` also checks that
-        the log still agrees with an earlier copy.
-
-        Args:
-            directory: where to; made if it is missing.
-            progress: told how many entries are verified, and how many there are.
-            opened: the checkpoint to copy up to; the source's newest if None.
-
-        Returns:
-            How many entries the copy has, and how many files were written.
-
-        Raises:
-            LogWrong: names the first entry or tile that is wrong.
-            LogResourceMissing: the source lacks a file.
-        """
-        opened = opened or self.checkpoint()
-        size, written = opened.checkpoint.size, 1
-        audit = Audit(self._source, opened.checkpoint)
-        for tile in resources(size):
-            path = directory / tile.path
-            if tile.width < TILE_WIDTH or not path.exists():
-                write_file(path, audit.resource(tile))
-                written += 1
-            if progress is not None and tile.level is None:
-                progress(tile.end, size)
-        write_file(directory / CHECKPOINT, opened.signed.note)
-        return size, written
 
 
 class Audit:

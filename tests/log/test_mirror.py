@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 from ledger.database import Base, connect, reading, writing
 from ledger.errors import LogResourceMissing, LogWrong, ProofInvalid, SplitViewFound
 from ledger.log.export import export
-from ledger.log.mirror import SPLIT_VIEW, Mirror, read_split
+from ledger.log.mirror import SPLIT_VIEW, Mirror, copy_log, read_split
 from ledger.log.reader import DirectorySource, Reader
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.splits import check_split
@@ -108,3 +108,25 @@ def test_a_source_that_is_behind_or_damaged_leaves_the_copy_as_it_is(
 def test_other_files_are_no_evidence(data: bytes) -> None:
     with pytest.raises(LogWrong):
         read_split(data)
+
+
+def test_a_copy_that_rotted_is_mended(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, 600)
+    publish(engine, tmp_path)
+    with reading(engine) as session:
+        export(session, tmp_path / "served")
+    reader = Reader(DirectorySource(tmp_path / "served"), note_signer().key())
+    copy = tmp_path / "copy"
+    assert copy_log(reader, copy) == (600, 8)
+    assert copy_log(reader, copy, anew=True) == (600, 4)
+    for path, change in (
+        ("tile/0/001", lambda d: d[:-1] + bytes([d[-1] ^ 1])),
+        ("tile/entries/000", lambda d: d[:9] + bytes([d[9] ^ 1]) + d[10:]),
+        ("tile/entries/001", lambda d: d[:-3]),
+    ):
+        whole = (copy / path).read_bytes()
+        (copy / path).write_bytes(change(whole))
+        assert copy_log(reader, copy) == (600, 4)
+        assert (copy / path).read_bytes() != whole
+        assert copy_log(reader, copy, anew=True) == (600, 5)
+        assert (copy / path).read_bytes() == whole
