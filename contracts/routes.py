@@ -33,6 +33,9 @@ from policies.compilation import CompiledRules
 from policies.errors import Fault
 
 ARCHIVE_TYPE = "application/zip"
+MAX_SUBMISSION = 24 << 20
+"""Bytes of the largest submission that is read: more than is accepted, to say what is too large."""
+
 MAX_STREAM = dt.timedelta(minutes=30)
 """The longest stream of progress; a client asks again after it."""
 
@@ -58,6 +61,7 @@ class PackageSubmission(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     sync_to_thread=True,
     tags=["contracts"],
     summary="Submit a contract version",
+    request_max_body_size=MAX_SUBMISSION,
 )
 def submit_contract(
     body: RawBody,
