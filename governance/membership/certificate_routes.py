@@ -118,7 +118,7 @@ def renew(
     """Issue a node's next certificate; a new key signs the statement too."""
     actor, opened = membership.desk.open(body, statements.RENEWAL, statements.Renewal)
     authority = membership.authority
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         issuance = renewals.renew(session, authority, actor, rules, opened, at)
     return Issued(issue(database, authority, issuance, at))
 
@@ -154,14 +154,13 @@ def recover(
 )
 def hand_out_token(
     body: RawBody,
-    database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     rules: NamedDependency[CompiledRules],
     membership: NamedDependency[MembershipServices],
 ) -> EnrolmentToken:
     """Return user and password with which one of one's own nodes enrols."""
     actor, opened = membership.desk.open(body, statements.ENROLMENT, statements.Enrolment)
-    with writing(database) as session:
+    with membership.desk.writing(opened) as session:
         token = enrolment.hand_out_token(session, actor, rules, opened, at)
     return EnrolmentToken(f"{actor.member_id}/{opened.body.node}", token)
 
