@@ -79,11 +79,11 @@ def recover_administrator(settings: Settings, key_id: str, reason: str) -> Statu
         action = RecoverKey(member_id=member_id, key_id=key_id, reason=reason)
         binds = {name: now[name] for name in binding_names(action) if name in now}
         actor, said = speak.say(PROPOSAL, Proposal((action,), binds, reason))
-        with writing(engine) as session:
+        with services.desk.writing(said) as session:
             proposal = propose(session, services.decisions, rules, actor, said, utc_now())
         role = Role.PLATFORM_ADMINISTRATOR
         actor, approval = speak.say(VOTE, Vote(proposal, role, approve=True, reason=reason))
-        with writing(engine) as session:
+        with services.desk.writing(approval) as session:
             return vote(session, services.decisions, rules, actor, approval, utc_now())
     finally:
         engine.dispose()
