@@ -53,6 +53,29 @@ def _lines(
         yield Line(action, arm, shown, effect, holders)
 
 
+SIGNS = {"allow": "+", "clear": "C", "pseudonym": "P", "hidden": "H"}
+"""What stands in a cell of the table; nothing where it is denied."""
+
+
+def matrix_table(rules: CompiledRules) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the names of the columns, one for each role, and the rows: action, arm, fields, signs.
+
+    Fields that every role is shown alike stand in one row; what is in no row is denied.
+    """
+    roles = sorted(rules.rule_set.vocabulary.roles)
+    signs: dict[tuple[str, str, str], dict[str, str]] = {}
+    for place, effect in visible_cells(rules).items():
+        signs.setdefault((place.action, place.arm, place.field), {})[place.role] = SIGNS[effect]
+    fields: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (action, arm, field), held in signs.items():
+        cells = tuple(held.get(role, "") for role in roles)
+        fields.setdefault((action, arm, cells), []).append(field)
+    rows = sorted(
+        (action, arm, ", ".join(names), *cells) for (action, arm, cells), names in fields.items()
+    )
+    return ("action", "arm", "fields", *roles), tuple(rows)
+
+
 def matrix_csv(rules: CompiledRules) -> str:
     """Return the matrix as CSV, as the golden file keeps it."""
     out = io.StringIO()

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from governance.cli import options
-from governance.cli.output import UNVERIFIED, console, show_fields, show_json
+from governance.cli.output import UNVERIFIED, console, show_fields, show_json, show_table
 from governance.cli.reading import who_saw
 from policies.actions import Action
 from policies.actors import Actor
@@ -16,7 +16,7 @@ from policies.compilation import CompiledRules, compile_rules
 from policies.engine import parse_rule_set, shipped_text
 from policies.errors import Fault, RulesMalformed
 from policies.explanation import explain
-from policies.matrix import make_matrix, matrix_csv, matrix_html
+from policies.matrix import matrix_csv, matrix_html, matrix_table
 from policies.resources import ROLES, VOCABULARY
 from policies.responsibility import matrix_markdown, shipped_matrix
 from policies.review import RuleReview, review_rules
@@ -42,19 +42,23 @@ def policy() -> None:
 @click.option("--html", "form", flag_value="html", help="Print a page.")
 @click.option("--resource", type=click.Choice(sorted(VOCABULARY.resources)), help="This only.")
 def matrix(rules_file: Path | None, form: str | None, resource: str | None) -> None:
-    """Print what the rules come to: action, arm, fields, effect, roles."""
+    """Print what the rules come to: a row for each action, arm and fields, a column for each role.
+
+    CSV and HTML have a line for each effect, with the roles that have it.
+    """
     rules = read_rules(rules_file)
     if form == "csv":
         click.echo(matrix_csv(rules), nl=False)
     elif form == "html":
         click.echo(matrix_html(rules), nl=False)
     else:
-        console.print(rules.digest)
-        for line in make_matrix(rules):
-            if resource in {None, line.action.partition(":")[0]}:
-                console.print(f"[bold]{line.action}[/bold] {line.arm}: {line.effect}")
-                console.print(f"  {', '.join(line.fields)}", markup=False)
-                console.print(f"  for {', '.join(line.roles)}", markup=False)
+        columns, rows = matrix_table(rules)
+        kept = [row for row in rows if resource in {None, row[0].partition(":")[0]}]
+        letters = [*columns[:3], *map(str, range(1, len(columns) - 2))]
+        show_table(rules.digest, letters, kept)
+        for number, role in zip(letters[3:], columns[3:], strict=True):
+            console.print(f"{number} {role} {ROLES[role]}", markup=False)
+        console.print("+ allowed, C clear, P pseudonym, H hidden, nothing: denied", markup=False)
 
 
 @policy.command()

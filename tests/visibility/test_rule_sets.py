@@ -65,10 +65,13 @@ def test_every_fault_is_told_at_once_and_the_old_rules_stay(lively: Served, tmp_
     check_lines(faults(proposed.value))
     file = tmp_path / "faulty.csv"
     file.write_text(FAULTY)
-    for arguments in (("policy", "check"), ("proposal", "rule-set", "--yes")):
+    for arguments in (
+        ("policy", "check"),
+        ("proposal", "rule-set", "--yes", "--reason", "a change"),
+    ):
         done = command(lively, "platform", *arguments, str(file))
         assert done.returncode != 0
-        assert all(f"line {line}" in done.stderr for line in (1, 2, 3, 4, 6, 7, 11)), done.stderr
+        assert all(f":{line}: " in done.stderr for line in (1, 2, 3, 4, 6, 7, 11)), done.stderr
     assert in_force(lively) == before
     assert not governing.open_proposals(lively.chair)
 
