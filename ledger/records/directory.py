@@ -24,11 +24,13 @@ class LedgerTrade(msgspec.Struct, frozen=True):
         particulars: what it says.
         transfer_txid: its transaction, lower-case hex.
         cancelled: a later transfer on the ledger undoes it.
+        own: the member that asks created it: no other transfer of its can have this trade id.
     """
 
     particulars: Particulars
     transfer_txid: str
     cancelled: bool
+    own: bool = False
 
 
 class Directory(Protocol):
@@ -82,11 +84,12 @@ class LedgerDirectory:
                 .order_by(t.transfer_creator_id == member_id, t.row_id.desc())
             )
             for row, cancelled in session.execute(query, execution_options=STAMP):
-                found[row.trade_id] = _ledger_trade(row, cancelled=bool(cancelled))
+                own = row.transfer_creator_id == member_id
+                found[row.trade_id] = _ledger_trade(row, cancelled=bool(cancelled), own=own)
         return found
 
 
-def _ledger_trade(row: TransferRow, *, cancelled: bool) -> LedgerTrade:
+def _ledger_trade(row: TransferRow, *, cancelled: bool, own: bool) -> LedgerTrade:
     names = Particulars.__struct_fields__
     said = Particulars(**{name: getattr(row, name) for name in names})
-    return LedgerTrade(said, row.transfer_txid.hex(), cancelled)
+    return LedgerTrade(said, row.transfer_txid.hex(), cancelled, own)

@@ -133,6 +133,11 @@ class Screen:
             for key, row in rows.items()
         }
 
+    def transferred(self, trade_ids: set[str]) -> dict[str, Particulars]:
+        """Return what the receiver moved on the ledger under those trade ids already."""
+        trades = self._directory.trades(self._session, self._receiver, trade_ids)
+        return {key: trade.particulars for key, trade in trades.items() if trade.own}
+
     def executor_fault(self, said: Instruction) -> list[Fault]:
         """Return a fault if the instruction names another executor than its receiver."""
         if said.registered_by in (None, self._receiver):
@@ -153,6 +158,7 @@ class _Known:
         )
         self._originals = screen.originals({s.cancels_trade_id for s in batch} - {""})
         self._taken = screen.taken({said.trade_id for said in batch})
+        self._transferred = screen.transferred({said.trade_id for said in batch})
         self._batch: dict[str, Particulars] = {}
 
     def judge(self, said: Instruction) -> list[Fault] | None:
@@ -161,6 +167,8 @@ class _Known:
                 return None
             return [Fault("trade_id", "is taken by an instruction with other contents")]
         faults = self._screen.executor_fault(said) + self._id_faults(said)
+        if self._transferred.get(said.trade_id, particulars(said)) != particulars(said):
+            faults.append(Fault("trade_id", "is a transfer on the ledger with other contents"))
         if said.transfer_type == CANCEL:
             faults += self._cancel_faults(said)
         if not faults:

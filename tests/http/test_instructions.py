@@ -238,7 +238,7 @@ def bad_files(giver: str, taker: str, at: str, used: str, cancelled: str) -> dic
         "a fraction": (one(quantity="1.5"), 3, "quantity"),
         "an unknown right": (one(beneficial_right_id="BR999"), 3, "beneficial_right_id"),
         "an unknown investor": (one(to_investor_id="INV-NOBODY"), 3, "to_investor_id"),
-        "an unknown type": (one(transfer_type="gift"), None, None),
+        "a type that is no word": (one(transfer_type="Gift!"), 3, "transfer_type"),
         "a trade id twice in the file": (table(line(), line(quantity="2")).encode(), 3, "trade_id"),
         "a trade id used before": (table(line(used, quantity="2")).encode(), 2, "trade_id"),
         "a cancel of a cancelled trade": (table(line(**undo)).encode(), 2, "cancels_trade_id"),
@@ -273,14 +273,14 @@ def test_bad_files_of_instructions_by_command_and_over_http(
             code, said, _ = run(
                 "records", "import", "transfer", file, *home(served, CUSTODIAN), "--json"
             )
+            there = {s["import_id"]: s["status"] for s in custodian.pages("/v1/imports")}
+            new, known = there.keys() - known, set(there)
             assert code == 4, said
             report = json.loads(said)
             first = report["problems"][0]
             assert line is None or first["line"] == line, first
             assert field is None or first["where"] == field, first
-            there = {s["import_id"]: s["status"] for s in custodian.pages("/v1/imports")}
-            assert [there[new] for new in there.keys() - known] == ["refused"]
-            known = set(there)
+            assert [there[one] for one in new] == ["refused"]
             assert count(custodian) == before
 
 
