@@ -34,6 +34,9 @@ PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 """SQLSTATE classes after which to try again (PostgreSQL, appendix A): connection, conflict between
 transactions, no room (disk, memory, connections), lock, intervention of the operator, system."""
 
+NUMBER_OUT_OF_RANGE = "22003"
+"""SQLSTATE of PostgreSQL."""
+
 APPEND_ONLY = "append_only"
 """Key in a table's `info` that forbids UPDATE and DELETE, by trigger."""
 
@@ -149,6 +152,14 @@ def may_pass(error: BaseException) -> bool:
         return False
     state = str(getattr(error.orig, "sqlstate", None) or "")
     return error.connection_invalidated or state in PASSING_STATES or state[:2] in PASSING_CLASSES
+
+
+def is_out_of_range(error: BaseException) -> bool:
+    """Return whether a number was larger than any that the database stores: nothing has it."""
+    if isinstance(error, OverflowError):  # sqlite3 raises it as it is
+        return "SQLite INTEGER" in str(error)
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return state == NUMBER_OUT_OF_RANGE
 
 
 def protect_append_only(connection: sa.Connection) -> None:

@@ -3,6 +3,8 @@ import errno
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 import contracts.errors
 import governance.errors
@@ -94,3 +96,11 @@ def test_a_database_error_does_not_show_its_values():
         connection.execute(sa.text("SELECT x FROM nowhere WHERE y = :y"), {"y": "a secret"})
     assert "a secret" not in str(caught.value)
     engine.dispose()
+
+
+def test_a_number_that_no_database_stores_is_the_callers_fault(engine: Engine):
+    query = sa.text("SELECT CAST(:number AS bigint)")
+    with engine.connect() as connection, pytest.raises((OverflowError, DBAPIError)) as found:
+        connection.execute(query, {"number": 2**63})
+    assert describe(found.value).status == 400
+    assert describe(OverflowError("math range error")) == INTERNAL
