@@ -71,7 +71,7 @@ def rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_an_upgrade_keeps_every_row_and_what_protects_them(
-    founded: Engine, later: pytest.MonkeyPatch
+    founded: Engine, settings: Settings, later: pytest.MonkeyPatch
 ):
     before, head = rows(founded), log_head(founded)
     assert before["log_entries"]
@@ -83,6 +83,8 @@ def test_an_upgrade_keeps_every_row_and_what_protects_them(
         assert connection.scalar(sa.text("SELECT id FROM later")) == head[0]
         with pytest.raises(DBAPIError, match="append-only"):
             connection.execute(sa.text("UPDATE log_entries SET kind = 'x'"))
+    with open_network(settings) as network:
+        assert network.view.state().network == settings.network
 
 
 def test_this_version_refuses_what_a_later_one_made(
@@ -93,11 +95,3 @@ def test_this_version_refuses_what_a_later_one_made(
     with pytest.raises(DatabaseNewer, match="revision later"):
         upgrade_database(founded)
     assert current_revision(founded) == "later"
-
-
-def test_the_network_opens_after_an_upgrade(
-    founded: Engine, settings: Settings, later: pytest.MonkeyPatch
-):
-    upgrade_database(founded)
-    with open_network(settings) as network:
-        assert network.view.state().network == settings.network
