@@ -76,7 +76,8 @@ def explain_member(
     """Return what the rules in force say of a member, with the roles that it holds now, and why.
 
     A suspended member, or one whose sponsor is, reads its own past; one that ended holds no roles.
-    That somebody asked about a thing is noted like a read of it.
+    About itself every member may ask. That somebody asked about a thing of another is noted like a
+    read of it.
 
     Args:
         session: where to read.
@@ -91,6 +92,8 @@ def explain_member(
         Denied: the actor may not ask.
         MemberUnknown: there is no such member.
     """
+    if member_id == actor.member_id:
+        return explain_own(session, rules, actor, action, name)
     decision = rules.decide(actor, Action.POLICY_EXPLAIN)
     whom = actor_of(load_state(session), member_id)
     if name is not None and notes is not None:

@@ -159,6 +159,7 @@ def explain_member(
     """Return the decision for the roles that the member holds now, with the rules that made it.
 
     With an `id`, also which arms admit that thing and how each of its fields is shown; no content.
+    About itself every member may ask.
     """
     with reading(database) as session:
         return explaining.explain_member(session, rules, actor, member, action, name, ledger.notes)

@@ -168,7 +168,10 @@ def test_a_member_explains_itself_and_nobody_else(scene: Scene) -> None:
     for member in sorted(set(MEMBERS) - {"platform", "auditor"}):
         scene.asker = member
         query = {"member": member, "action": "transfer:read"}
-        assert scene.http.get("/v1/policy/explanation", params=query).status_code == 403
+        own = scene.http.get("/v1/policy/own-explanation", params={"action": "transfer:read"})
+        assert scene.http.get("/v1/policy/explanation", params=query).json() == own.json()
+        other = {"member": "auditor", "action": "transfer:read"}
+        assert scene.http.get("/v1/policy/explanation", params=other).status_code == 403
         named = {"resource": "transfer", "id": scene.between}
         assert scene.http.get("/v1/policy/relations", params=named).status_code == 403
     assert scene.notes.drain() == []
