@@ -94,6 +94,13 @@ class Transfer:
     terms: Terms
 
 
+State = Token
+"""A token is the kind of state that this ledger has; contracts may call it by either name."""
+
+Command = Transfer
+"""A transfer is the kind of command that this ledger has; contracts may call it by either name."""
+
+
 @dataclasses.dataclass(slots=True)
 class RightFacts:
     """What the ledger knows about a right [受益権] when the transaction is judged.

@@ -9,6 +9,9 @@ import pytest
 
 import contracts.author
 from contracts.author import Rejected, Transaction
+from contracts.sandbox.engine import load
+from contracts.sandbox.machine import Machine
+from contracts.sandbox.verdicts import Accepted
 from tests.sandbox.conftest import CONSERVING, SMALL, token, transaction
 
 
@@ -31,6 +34,24 @@ def test_a_transaction_as_objects():
     assert tx.signers.investors == {"INV-A"}
     assert tx.facts.rights["BR001"].transfer_allowed is True
     assert tx.contract.version == "1.0.0"
+
+
+def test_states_and_commands_go_by_both_names(machine: Machine):
+    assert (contracts.author.State, contracts.author.Command) == (
+        contracts.author.Token,
+        contracts.author.Transfer,
+    )
+    source = (
+        "from contracts.author import Command, Rejected, State, Transaction\n"
+        "def moved(command: Command) -> int: return command.quantity\n"
+        "def verify(tx: Transaction) -> None:\n"
+        "    states: list[State] = [*tx.inputs, *tx.outputs]\n"
+        "    if not all(isinstance(s, State) for s in states): raise Rejected('E_STATE')\n"
+        "    if moved(tx.commands[0]) != 100: raise Rejected('E_MOVED')\n"
+    )
+    contract = load(machine, source)
+    assert isinstance(contract.verify(SMALL).verdict, Accepted)
+    contract.close()
 
 
 def test_to_json_and_back():
