@@ -1,6 +1,7 @@
 """Checkpoints that do not come: the incident at a running server; a state file that was lost."""
 
 import datetime as dt
+import io
 import sys
 import time
 from collections.abc import Callable
@@ -85,6 +86,7 @@ def test_adopting_the_databases_checkpoint_once_the_file_is_lost(
         check_log(settings)
     for name, value in as_environment(settings).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     assert run(monkeypatch, "log", "adopt") != 0
     assert not state_file(settings).exists()
     assert run(monkeypatch, "log", "adopt", "--yes") == 0

@@ -28,8 +28,8 @@ from tests.auditing.network import AuditedNetwork, lively, write_log
 
 SHIPPED = Path(__file__).parents[2] / "contracts" / "shipped" / "beneficial_right"
 MEMBERS = 20
-TRANSACTIONS = (0, 100_000, 1_000_000)
-"""Commitments beside the governance: a log of decisions alone, and those of operating networks."""
+TRANSACTIONS = (0, 1_000_000)
+"""Commitments beside the governance: a log of decisions alone, and one of an operating network."""
 
 ROUNDS = 3
 TARGET = 0.7
