@@ -1,5 +1,6 @@
 """The table "What each role learns" of the specification, row by row."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -57,8 +58,13 @@ def reader(network: TestNetwork, session: Session, member: str) -> Reader:
     return Reader(session, GATEWAY, network.rules, network.actor(member))
 
 
+HASHES = re.compile(r"[0-9a-f]{64,}|\\x[0-9a-f]{2}")
+"""Hashes and signatures, in which four digits occur by chance."""
+
+
 def told(text: str) -> set[str]:
-    return {secret for secret in SECRETS if secret in text}
+    plain = HASHES.sub("", text)
+    return {secret for secret in SECRETS if secret in plain}
 
 
 def test_the_notary(network: TestNetwork):
