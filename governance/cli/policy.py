@@ -10,6 +10,7 @@ import msgspec
 from governance.cli import options
 from governance.cli.output import UNVERIFIED, console, show_fields, show_json, show_table
 from governance.cli.reading import who_saw
+from governance.client.connection import Connection
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules, compile_rules
@@ -74,7 +75,7 @@ def check(proposed: Path, rules_file: Path | None, as_json: bool) -> None:
     if as_json:
         show_json(review)
     else:
-        _show_review(review)
+        show_review(review)
     if review.faults:
         raise SystemExit(UNVERIFIED)
 
@@ -176,7 +177,18 @@ def read_text(path: Path) -> str:
         raise RulesMalformed(str(fault), (fault,)) from error
 
 
-def _show_review(review: RuleReview) -> None:
+def review_against(connection: Connection, text: str) -> RuleReview:
+    """Return the review of a text against the rules that a server has in force.
+
+    Raises:
+        RulesMalformed: the text is not a rule set; every fault at once.
+    """
+    current = parse_rule_set(connection.get("/v1/policy/rules")["text"])
+    return review_rules(compile_rules(current), text)
+
+
+def show_review(review: RuleReview) -> None:
+    """Print what a rule set reveals and hides, what is proved of it, and whether it may be."""
     difference = review.difference
     show_fields({"in force": difference.before, "proposed": difference.after})
     for change in difference.changes:

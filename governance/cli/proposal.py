@@ -9,6 +9,7 @@ import msgspec
 
 from governance.cli import options
 from governance.cli.output import console, show_fields, show_json, show_table
+from governance.cli.policy import read_text, review_against, show_review
 from governance.cli.proposing import propose_actions, reason_option
 from governance.client import governing
 from governance.client.connection import Connection
@@ -63,6 +64,10 @@ def show(proposal_id: str, folder: Path, as_json: bool) -> None:
         ("seat", "needs", "approved", "rejected", "missing", "no vote here", "waived"),
         map(_seat, found["seats"]),
     )
+    for action in found["actions"]:
+        if action["kind"] == "adopt_rule_set" and found["status"] == Status.OPEN.value:
+            text = connection.get_bytes(f"/v1/governance/documents/{action['rule_set']}").decode()
+            show_review(review_against(connection, text))
     if found["binds"]:
         show_table(
             "Judged on",
@@ -233,11 +238,21 @@ def rotate_ca(certificate: str, folder: Path, yes: bool, reason: str) -> None:
 @options.yes
 @reason_option
 def rule_set(file: Path, folder: Path, yes: bool, reason: str) -> None:
-    """Propose to adopt the rule set in FILE; it is deposited first."""
-    connection = options.connect(folder)
-    answer = connection.post_bytes("/v1/governance/documents", file.read_bytes(), "text/plain")
+    """Propose to adopt the rule set in FILE.
+
+    Its review (what it reveals and hides, what is proved of it) is shown, and deposited with the
+    text; the reason that voters read names it by digest.
+    """
+    text = read_text(file)
+    with options.connect(folder) as connection:
+        review = review_against(connection, text)
+        show_review(review)
+        answer, kept = (
+            connection.post_bytes("/v1/governance/documents", data, "text/plain")
+            for data in (text.encode(), msgspec.json.encode(review))
+        )
     action = a.AdoptRuleSet(rule_set=answer["digest"])
-    propose_actions(folder, action, reason=reason, yes=yes)
+    propose_actions(folder, action, reason=f"{reason} (review {kept['digest']})", yes=yes)
 
 
 @proposal.command()

@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from governance.client import governing
 from governance.client.connection import Connection, Refused
 from governance.decisions.actions import AdoptRuleSet
-from policies.engine import shipped_text
+from policies.compilation import compile_rules
+from policies.engine import parse_rule_set, shipped_text
+from policies.review import review_rules
 from tests.http.network import Served
 from tests.visibility.test_who_saw import command
 
@@ -109,6 +112,26 @@ def test_a_vote_brings_rules_into_force_and_answers_name_them(lively: Served) ->
     decide(lively, shipped_text())
     wait(lively, before)
     assert others(custodian) == shown
+
+
+def test_a_proposal_names_its_review_and_voters_see_it(lively: Served, tmp_path: Path) -> None:
+    text = shipped_text().replace(PSEUDONYM, "")
+    file = tmp_path / "rules.csv"
+    file.write_text(text)
+    asked = ("proposal", "rule-set", str(file), "--yes", "--reason", "less is enough")
+    done = command(lively, "platform", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "to_investor_id: pseudonym -> hidden" in done.stdout.replace("\n", " ")
+    (opened,) = governing.open_proposals(lively.chair)
+    shown = lively.chair.get(f"/v1/proposals/{opened['id']}")
+    digest = shown["reason"].partition("review ")[2].rstrip(")")
+    kept = lively.member("trust-a").get_bytes(f"/v1/governance/documents/{digest}")
+    assert kept == msgspec.json.encode(
+        review_rules(compile_rules(parse_rule_set(shipped_text())), text)
+    )
+    seen = command(lively, "trust-a", "proposal", "show", opened["id"])
+    assert "to_investor_id: pseudonym -> hidden" in seen.stdout.replace("\n", " ")
+    governing.withdraw(lively.chair, opened["id"], "it was for show")
 
 
 def others(custodian: Connection) -> dict[str, str]:
