@@ -7,8 +7,10 @@ rules say so; otherwise its fields come beside the tear-off, with pseudonyms.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from ledger import scopes, store
 from ledger import views as v
@@ -18,7 +20,6 @@ from ledger.gateway import MAX_PAGE, Seen, Viewer
 from ledger.log.proofs import prove_inclusion
 from ledger.queries import Asked, Reader, transfer_view
 from ledger.signatures import TransactionSignature
-from ledger.tables import TransactionRow
 from ledger.tearoffs import tear_off
 from ledger.transactions import (
     COMMANDS,
@@ -156,7 +157,7 @@ def _places(
 
 
 def _signatures(
-    found: TransactionRow, transaction: Transaction, inputs: _Sight
+    found: sa.Row[Any], transaction: Transaction, inputs: _Sight
 ) -> tuple[TransactionSignature, ...]:
     """Return the creator's signature and those of owners whose tokens are in view."""
     signatures = msgspec.json.decode(found.signatures, type=tuple[TransactionSignature, ...])
@@ -165,7 +166,7 @@ def _signatures(
     return tuple(s for s in signatures if s.role == "creator" or s.by in owners)
 
 
-def _attestations(found: TransactionRow, rows: Iterable[Seen]) -> Attestations:
+def _attestations(found: sa.Row[Any], rows: Iterable[Seen]) -> Attestations:
     """Return the notary's attestation, and those of the registrars of rights in view."""
     attestations = msgspec.json.decode(found.attestations, type=Attestations)
     names = {row.extra["registrar"] for row in rows}

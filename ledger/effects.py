@@ -113,6 +113,7 @@ def change_row(change: w.Change, log_index: int) -> dict[str, Any]:
         "delta": change.delta,
         "quantity": change.quantity,
         "effective_at": change.effective_at,
+        "registered_at": change.registered_at,
         "log_index": log_index,
     }
 

@@ -4,22 +4,27 @@
 clearest wins. Lists can be filtered only by fields that are clear in every arm, and their order is
 one that hidden rows cannot change.
 
-A tripwire on the engine refuses every statement on a protected table that lacks the stamp.
+A tripwire on the engine refuses every statement on a protected table that lacks the stamp, and
+every row that would be kept as an object: a session gives its objects out again without asking.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import QueryContext, Session
+from sqlalchemy.pool import Pool
 
+from ledger.database import Base
 from ledger.errors import CursorInvalid, FieldNotComparable, GatewayBypassed
 from ledger.paging import Prepared, Shape
 from ledger.pseudonyms import CursorKey, Pseudonyms
+from ledger.tables import PROTECTED
 from ledger.visible import Column, View
 from policies.compilation import Decision
 from policies.rules import Effect
@@ -206,13 +211,25 @@ def _sqlish(part: str | int, column: Column) -> Any:
     return bytes.fromhex(part) if is_bytes and isinstance(part, str) else part
 
 
-def guard(engine: Engine, tables: Sequence[str]) -> None:
-    """Refuse, from now on, every statement of `engine` that names one of `tables` unstamped.
+_GUARDED: WeakSet[Pool] = WeakSet()
+
+
+@event.listens_for(Base, "load", propagate=True)
+def _refuse_object(row: Base, context: QueryContext) -> None:
+    pool = context.session.get_bind().engine.pool
+    if pool in _GUARDED and row.__tablename__ in PROTECTED:
+        context.session.expunge(row)
+        raise GatewayBypassed(f"a row of {row.__tablename__} is never kept as an object")
+
+
+def guard(engine: Engine) -> None:
+    """Refuse, from now on, every statement of `engine` that names a protected table unstamped.
 
     The text that goes to the database is what is looked at: Core, ORM, `text()` and driver SQL,
     lazy loads and refreshes alike. Schema changes use an engine of their own.
     """
-    named = re.compile(r"\b(" + "|".join(map(re.escape, tables)) + r")\b", re.IGNORECASE)
+    _GUARDED.add(engine.pool)
+    named = re.compile(r"\b(" + "|".join(map(re.escape, PROTECTED)) + r")\b", re.IGNORECASE)
 
     @event.listens_for(engine, "before_cursor_execute")
     def refuse(

@@ -74,8 +74,8 @@ def register_right(
     _allow(actor, rules, Action.BENEFICIAL_RIGHT_REGISTER, opened)
     body, registrar = opened.body, actor.member_id
     r, t = RightRow, TransferControlRow
-    known = _one(session, sa.select(r).where(r.beneficial_right_id == body.beneficial_right_id))
-    control = _one(session, sa.select(t).where(t.transfer_control_id == body.transfer_control_id))
+    known = _one(session, r, r.beneficial_right_id == body.beneficial_right_id)
+    control = _one(session, t, t.transfer_control_id == body.transfer_control_id)
     faults = _right_faults(body, registrar, known, control)
     if faults:
         raise RelationRefused(str(faults[0]), tuple(faults))
@@ -320,8 +320,11 @@ def _record(session: Session, opened: Opened[Any]) -> Registered:
     return Registered(index, commitment)
 
 
-def _one(session: Session, query: sa.Select[Any]) -> Any | None:
-    return session.scalars(query, execution_options=STAMP).one_or_none()
+def _one(
+    session: Session, table: type[RightRow | TransferControlRow], which: sa.ColumnElement[bool]
+) -> Any:
+    query = sa.select(table.__table__).where(which)
+    return session.execute(query, execution_options=STAMP).one_or_none()
 
 
 def _distinct(investors: Sequence[str]) -> None:

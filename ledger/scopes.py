@@ -298,7 +298,7 @@ _OF_THIS_HOLDING = sa.and_(
     _G.investor_id == _H.investor_id, _G.beneficial_right_id == _H.beneficial_right_id
 )
 _LAST_CHANGED = (
-    sa.select(_G.effective_at)
+    sa.select(_G.registered_at)
     .where(_OF_THIS_HOLDING)
     .order_by(_G.investor_id.desc(), _G.log_index.desc())
     .limit(1)
@@ -339,7 +339,7 @@ CHANGES = View(
             sa.or_(_C.until_index.is_(None), _C.until_index > _G.log_index),
         ),
     ),
-    _fields(_G, "beneficial_right_id", "investor_id", "quantity", as_of=_G.effective_at),
+    _fields(_G, "beneficial_right_id", "investor_id", "quantity", as_of=_G.registered_at),
     HOLDINGS.arms,
     (_G.log_index, _G.beneficial_right_id, _G.change),
     (_G.log_index, _G.beneficial_right_id, _G.change),

@@ -68,7 +68,7 @@ _CHANGES = frozenset(
 
 def attach(engine: Engine) -> None:
     """Spread every net that the database knows under `engine`, before its first connection."""
-    guard(engine, PROTECTED)
+    guard(engine)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _authorize)
         event.listen(engine, "before_cursor_execute", _open)

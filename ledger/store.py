@@ -116,17 +116,19 @@ def find_versions(session: Session, txids: Iterable[bytes]) -> dict[bytes, Contr
     return {row.txid: ContractVersion(row.contract, row.contract_version, "") for row in rows}
 
 
-def read_transaction(session: Session, txid: bytes) -> TransactionRow | None:
+def read_transaction(session: Session, txid: bytes) -> sa.Row[Any] | None:
     """Return the row of a committed transaction: for `ledger.disclosure`, which tears it off."""
-    query = sa.select(TransactionRow).where(TransactionRow.txid == txid)
-    return session.scalars(query, execution_options=STAMP).one_or_none()
+    query = sa.select(TransactionRow.__table__).where(TransactionRow.txid == txid)
+    return session.execute(query, execution_options=STAMP).one_or_none()
 
 
-def read_statements(session: Session, kind: str, after: int, limit: int) -> Sequence[StatementRow]:
+def read_statements(session: Session, kind: str, after: int, limit: int) -> Sequence[sa.Row[Any]]:
     """Return kept statements of a kind after a log index, in order, at most `limit`."""
-    query = sa.select(StatementRow).where(StatementRow.kind == kind, StatementRow.log_index > after)
+    query = sa.select(StatementRow.__table__).where(
+        StatementRow.kind == kind, StatementRow.log_index > after
+    )
     query = query.order_by(StatementRow.log_index).limit(limit)
-    return session.scalars(query, execution_options=STAMP).all()
+    return session.execute(query, execution_options=STAMP).all()
 
 
 def current_keys(session: Session, investors: Iterable[str]) -> dict[str, tuple[str, bytes]]:

@@ -128,7 +128,12 @@ class HoldingRow(Base):
 
 
 class ChangeRow(Base):
-    """One change of one holding: what it was changed to, at which log index, effective when."""
+    """One change of one holding: what it was changed to, at which log index, effective when.
+
+    `effective_at` is never before that of the right's change before, which another's transfer
+    may have made; `registered_at` comes from the holding's own transfers alone, and is what its
+    viewers see.
+    """
 
     __tablename__ = "ledger_change"
     beneficial_right_id: Mapped[str] = mapped_column(_ID, primary_key=True)
@@ -137,6 +142,7 @@ class ChangeRow(Base):
     delta: Mapped[int]
     quantity: Mapped[int]
     effective_at: Mapped[dt.datetime]
+    registered_at: Mapped[dt.datetime]
     log_index: Mapped[int]
     __table_args__ = (
         sa.Index(None, "beneficial_right_id", "effective_at", "change"),

@@ -91,6 +91,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     delta: int
     quantity: int
     effective_at: dt.datetime
+    registered_at: dt.datetime
 
 
 class Effects(msgspec.Struct, frozen=True, gc=False):
@@ -284,14 +285,22 @@ class Working(msgspec.Struct):
             net[given.token.token_id, given.token.investor_id] -= given.token.quantity
         for token in transaction.outputs:
             net[token.token_id, token.investor_id] += token.quantity
-        registered = max(t.registered_at for t in transaction.commands)
-        for (right_id, investor), delta in sorted(net.items()):
+        last = max(t.registered_at for t in transaction.commands)
+        own: dict[tuple[str, str], dt.datetime] = {}
+        for command in transaction.commands:
+            for investor in (command.from_investor_id, command.to_investor_id):
+                place = command.beneficial_right_id, investor
+                own[place] = max(command.registered_at, own.get(place, command.registered_at))
+        for place, delta in sorted(net.items()):
             if delta:
-                yield self._change(right_id, investor, delta, registered)
+                yield self._change(place, delta, last, own.get(place, last))
 
-    def _change(self, right_id: str, investor: str, delta: int, registered: dt.datetime) -> Change:
+    def _change(
+        self, place: tuple[str, str], delta: int, last: dt.datetime, own: dt.datetime
+    ) -> Change:
+        right_id, investor = place
         right = self.rights[right_id]
-        effective = max(registered, right.effective_at or registered)
+        effective = max(last, right.effective_at or last)
         quantity = self.holdings.get((right_id, investor), 0) + delta
         self.holdings[right_id, investor] = quantity
         self.rights[right_id] = msgspec.structs.replace(
@@ -300,7 +309,7 @@ class Working(msgspec.Struct):
             effective_at=effective,
             outstanding=right.outstanding + delta,
         )
-        return Change(right_id, right.changes + 1, investor, delta, quantity, effective)
+        return Change(right_id, right.changes + 1, investor, delta, quantity, effective, own)
 
 
 def _altered(token: Unspent, given: c.Input, owners: Collection[str]) -> e.LedgerError:

@@ -77,7 +77,7 @@ def _change(right: str, number: int, count: int) -> w.Change:
     """Return a change: every holder in turn, never down to nothing."""
     investor = f"INV{(number * 7919) % HOLDERS:06d}"
     at = START + dt.timedelta(seconds=(number - 1) * DAYS * 86_400 // count)
-    return w.Change(right, number, investor, 1, 1 + number, at)
+    return w.Change(right, number, investor, 1, 1 + number, at, at)
 
 
 def _right(session: Session, right: str, last: w.Change) -> w.Right:

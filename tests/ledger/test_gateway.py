@@ -16,7 +16,7 @@ from ledger.errors import GatewayBypassed, LedgerError
 from ledger.gateway import Gateway, guard
 from ledger.pseudonyms import Pseudonyms
 from ledger.queries import Asked, Reader, When
-from ledger.tables import PROTECTED, RightRow, TransferRow, UnspentRow
+from ledger.tables import RightRow, TransferRow, UnspentRow
 from policies.errors import Denied
 from tests.ledger.network import TestNetwork, standard
 
@@ -64,7 +64,7 @@ ESCAPES = {
 
 @pytest.fixture
 def network(engine: Engine):
-    guard(engine, PROTECTED)
+    guard(engine)
     network = standard(engine)
     network.do("trust-a", "BR001", "", "INV001", 100)
     network.do("custody-a", "BR001", "INV001", "INV003", 30)
@@ -79,11 +79,16 @@ def test_no_statement_passes_the_gateway_by(network: TestNetwork, escape: str, o
         ESCAPES[escape](session)
 
 
-def test_a_refresh_of_a_row_is_refused(network: TestNetwork):
+def test_no_row_is_kept_as_an_object(network: TestNetwork):
+    stamped = {"sekisho_ledger": True}
     with reading(network.engine) as session:
-        row = session.get(TransferRow, 2, execution_options={"sekisho_ledger": True})
+        with pytest.raises(GatewayBypassed, match="never kept as an object"):
+            session.get(TransferRow, 2, execution_options=stamped)
+        with pytest.raises(GatewayBypassed, match="never kept as an object"):
+            session.scalars(sa.select(RightRow), execution_options=stamped).all()
+        assert not list(session.identity_map.values())
         with pytest.raises(GatewayBypassed):
-            session.refresh(row)
+            session.get(TransferRow, 2)
 
 
 def test_the_gateway_itself_passes(network: TestNetwork):

@@ -256,3 +256,23 @@ def test_other_lists(network: TestNetwork):
     assert {k.investor_id for k in keys} == {"INV001", "INV002", "INV003", "INV004"}
     assert [c.beneficial_right_id for c in controls] == ["BR001"]
     assert isinstance(network.keys.signers["trust-a"], SoftwareSigner)
+
+
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_a_holding_shows_when_it_was_registered_whatever_others_did_before(
+    engine: Engine, hidden: int
+):
+    network = standard(engine)
+    network.do("trust-a", "BR001", "", "INV001", 100)
+    network.do("trust-a", "BR001", "", "INV003", 100)
+    own = network.now + dt.timedelta(minutes=1)
+    network.now += dt.timedelta(minutes=30)
+    for _ in range(hidden):
+        network.do("direct-a", "BR001", "INV003", "INV004", 5)
+    network.do("custody-a", "BR001", "INV001", "INV002", 40, registered_at=own)
+    with asks(network, "custody-a") as reader:
+        holdings = queries.list_holdings(reader, Asked()).items
+        changes = queries.read_statement(reader, "INV002", Asked()).changes
+    network.submissions.close()
+    assert {h.as_of for h in holdings} == {own}
+    assert {c.as_of for c in changes} == {own}

@@ -339,7 +339,7 @@ class World:
                 {
                     "beneficial_right_id": d.right, "change": d.n, "investor_id": d.taker,
                     "delta": d.quantity, "quantity": d.quantity, "effective_at": AT,
-                    "log_index": 2 * d.n,
+                    "registered_at": AT, "log_index": 2 * d.n,
                 }
                 for d in changes
             ],

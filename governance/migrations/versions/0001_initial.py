@@ -467,6 +467,7 @@ def upgrade() -> None:
         sa.Column("delta", sa.BigInteger(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("effective_at", ledger.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("registered_at", ledger.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("log_index", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("beneficial_right_id", "change", name=op.f("pk_ledger_change")),
         info={"append_only": True},
