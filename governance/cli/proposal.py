@@ -9,7 +9,6 @@ import msgspec
 
 from governance.cli import options
 from governance.cli.output import console, show_fields, show_json, show_table
-from governance.cli.policy import read_text, review_against, show_review
 from governance.cli.proposing import propose_actions, reason_option
 from governance.client import governing
 from governance.client.connection import Connection
@@ -66,6 +65,11 @@ def show(proposal_id: str, folder: Path, as_json: bool) -> None:
     )
     for action in found["actions"]:
         if action["kind"] == "adopt_rule_set" and found["status"] == Status.OPEN.value:
+            from governance.cli.policy import (  # noqa: PLC0415 - loads the prover
+                review_against,
+                show_review,
+            )
+
             text = connection.get_bytes(f"/v1/governance/documents/{action['rule_set']}").decode()
             show_review(review_against(connection, text))
     if found["binds"]:
@@ -243,6 +247,12 @@ def rule_set(file: Path, folder: Path, yes: bool, reason: str) -> None:
     Its review (what it reveals and hides, what is proved of it) is shown, and deposited with the
     text; the reason that voters read names it by digest.
     """
+    from governance.cli.policy import (  # noqa: PLC0415 - loads the prover
+        read_text,
+        review_against,
+        show_review,
+    )
+
     text = read_text(file)
     with options.connect(folder) as connection:
         review = review_against(connection, text)

@@ -306,7 +306,11 @@ def expiring(
         sa.func.row_number()
         .over(
             partition_by=(CertificateRow.member_id, CertificateRow.node),
-            order_by=(CertificateRow.not_after.desc(), CertificateRow.serial),
+            order_by=(
+                CertificateRow.not_after.desc(),
+                CertificateRow.issuer.in_(ended),
+                CertificateRow.serial,
+            ),
         )
         .label("place"),
     )
