@@ -4,7 +4,7 @@ Stated as a protocol, so that records say what they need and nothing more is rea
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -79,17 +79,17 @@ class LedgerDirectory:
             names = wanted[start : start + CHUNK]
             undone = sa.select(t.cancels_row).where(t.cancels_row.is_not(None))
             query = (
-                sa.select(t, t.row_id.in_(undone).label("cancelled"))
+                sa.select(t.__table__, t.row_id.in_(undone).label("cancelled"))
                 .where(t.trade_id.in_(names), part_of)
                 .order_by(t.transfer_creator_id == member_id, t.row_id.desc())
             )
-            for row, cancelled in session.execute(query, execution_options=STAMP):
+            for row in session.execute(query, execution_options=STAMP):
                 own = row.transfer_creator_id == member_id
-                found[row.trade_id] = _ledger_trade(row, cancelled=bool(cancelled), own=own)
+                found[row.trade_id] = _ledger_trade(row, own=own)
         return found
 
 
-def _ledger_trade(row: TransferRow, *, cancelled: bool, own: bool) -> LedgerTrade:
+def _ledger_trade(row: sa.Row[Any], *, own: bool) -> LedgerTrade:
     names = Particulars.__struct_fields__
     said = Particulars(**{name: getattr(row, name) for name in names})
-    return LedgerTrade(said, row.transfer_txid.hex(), cancelled, own)
+    return LedgerTrade(said, row.transfer_txid.hex(), bool(row.cancelled), own)
