@@ -216,8 +216,9 @@ _GUARDED: WeakSet[Pool] = WeakSet()
 
 @event.listens_for(Base, "load", propagate=True)
 def _refuse_object(row: Base, context: QueryContext) -> None:
-    pool = context.session.get_bind().engine.pool
-    if pool in _GUARDED and row.__tablename__ in PROTECTED:
+    if row.__tablename__ not in PROTECTED:
+        return
+    if context.session.get_bind().engine.pool in _GUARDED:
         context.session.expunge(row)
         raise GatewayBypassed(f"a row of {row.__tablename__} is never kept as an object")
 

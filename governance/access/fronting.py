@@ -55,7 +55,7 @@ def fronted() -> Iterator[int]:
     """
     with tempfile.TemporaryDirectory(prefix="sekisho-") as folder:
         os.environ[PEERS] = str(Path(folder) / "peers")
-        os.environ[INNER_PORT] = str(inner := _free_port())
+        os.environ[INNER_PORT] = str(inner := free_port())
         Peers(Path(os.environ[PEERS]))
         process = subprocess.Popen([sys.executable, "-m", "governance.access.front"])
         stopping = threading.Event()
@@ -79,7 +79,8 @@ def fronted() -> Iterator[int]:
                 process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

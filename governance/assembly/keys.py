@@ -48,14 +48,7 @@ def open_keys(settings: Settings) -> ServiceKeys:
     master = SecretMasterKey.open(settings.keys_dir / "master.json", secret)
     if not settings.pkcs11_module:
         return ServiceKeys(files, files, master, secret)
-    from governance.identity.tokens import (  # noqa: PLC0415 - the extra `sekisho[hsm]`
-        Pkcs11KeyStore,
-        Token,
-    )
-
-    place = _place(settings)
-    token = Token(place.library, place.label, place.pin())
-    return ServiceKeys(Pkcs11KeyStore(token), files, master, secret)
+    return ServiceKeys(_place(settings).store(), files, master, secret)
 
 
 def master_place(settings: Settings) -> TokenPlace | None:

@@ -97,19 +97,10 @@ def open_network(settings: Settings) -> Network:
     governance.observe()
     view = NetworkView(engine)
     hosted = HostedNodes(engine, keys.files)
-    notary = hosted.hosted_signer(view.parameters.notary)
-    if notary is None:
-        raise NetworkUnfounded(f"the notary's key of {view.parameters.notary} is not certified")
     workers = settings.verification_workers or os.cpu_count() or 1
     pools = Pools(_runtimes(engine), workers)
+    submissions = _submissions(engine, view, hosted, pools)
     _make_ready(engine, view, pools)
-    judges = Judges(
-        verifier=CountingVerifier(SandboxVerifier(pools, _approved(engine))),
-        contracts=VersionsInForce(),
-        notary=Notary(view.parameters.notary, notary),
-        signers=hosted,
-    )
-    submissions = Submissions(engine, judges, CertifiedNodeKeys(engine), view, utc_now)
     pseudonyms = Pseudonyms(tagged_hash("pseudonym/secret", keys.secret))
     return Network(
         settings=settings,
@@ -142,6 +133,23 @@ def open_network(settings: Settings) -> Network:
         pools=pools,
         replica=replica,
     )
+
+
+def _submissions(
+    engine: Engine, view: NetworkView, hosted: HostedNodes, pools: Pools
+) -> Submissions:
+    """Return the way into the ledger: what judges a transaction, and who signs for it here."""
+    member = view.parameters.notary
+    signer = hosted.hosted_signer(member)
+    if signer is None:
+        raise NetworkUnfounded(f"the notary's key of {member} is not certified")
+    judges = Judges(
+        verifier=CountingVerifier(SandboxVerifier(pools, _approved(engine))),
+        contracts=VersionsInForce(),
+        notary=Notary(member, signer),
+        signers=hosted,
+    )
+    return Submissions(engine, judges, CertifiedNodeKeys(engine), view, utc_now)
 
 
 def _signed_parameters(session: Session, _at: dt.datetime) -> tuple[int, str]:

@@ -10,10 +10,11 @@ import httpx
 import msgspec
 import sqlalchemy as sa
 
+from governance.access.fronting import free_port
 from governance.audit import audit, open_reader, open_source
 from governance.client.connection import Refused
 from governance.demo.dataset import Dataset
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.demo.refusals import try_refusals
 from governance.demo.scenario import Scenario
 from governance.errors import DatabaseInUse

@@ -38,13 +38,12 @@ from governance.identity.profile import (
     signing_hash,
     tbs_digest,
 )
-from governance.identity.revocation import Reason, revoke_key
+from governance.identity.revocation import Reason, announce_revocation, revoke_key
 from governance.identity.tables import (
     AuthorityRow,
     CertificateRow,
     HoldRow,
     IssuanceRow,
-    RevocationRow,
 )
 from ledger.database import reading, writing
 from ledger.keys import key_id, load_public_key
@@ -226,19 +225,8 @@ def abandon(session: Session, herald: Herald, row: IssuanceRow, at: dt.datetime)
     body = CertificateRevoked(
         row.serial, row.issuer, row.member_id, order.node, Reason.ABANDONED, row.tbs_digest
     )
-    index = herald.announce(session, "revocation", body, at)
     issuer = store.authority_named(session, row.issuer)
-    session.add(
-        RevocationRow(
-            serial=row.serial,
-            issuer=row.issuer,
-            member_id=row.member_id,
-            reason=Reason.ABANDONED,
-            revoked_at=at,
-            not_after=issuer.not_after if issuer else at,
-            log_index=index,
-        )
-    )
+    announce_revocation(session, herald, body, issuer.not_after if issuer else at, at)
     row.serial = row.issuer = row.tbs_digest = row.reserved_at = None
     session.flush()
 

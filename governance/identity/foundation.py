@@ -31,8 +31,8 @@ from governance.identity.publication import (
     certify_responder,
     sign_crl,
 )
-from governance.identity.revocation import Reason, listed
-from governance.identity.tables import AuthorityRow, RevocationRow
+from governance.identity.revocation import Reason, announce_revocation, listed
+from governance.identity.tables import AuthorityRow
 from ledger.keys import PrivateKey, PublicKey
 
 ROOT = "root-1"
@@ -169,19 +169,7 @@ def revoke_authority(
         raise AuthorityUnfit(f"{name} issues now; put another in force before you revoke it")
     herald, reason = authority.herald, Reason.KEY_COMPROMISE
     body = CertificateRevoked(row.serial, root_row.name, herald.member_id, name, reason)
-    index = herald.announce(session, "revocation", body, at)
-    session.add(
-        RevocationRow(
-            serial=row.serial,
-            issuer=root_row.name,
-            member_id=herald.member_id,
-            reason=reason,
-            revoked_at=at,
-            not_after=row.not_after,
-            log_index=index,
-        )
-    )
-    session.flush()
+    announce_revocation(session, herald, body, row.not_after, at)
     _sign_root_crl(session, issuer, root, at.replace(microsecond=0))
 
 

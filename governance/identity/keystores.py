@@ -190,24 +190,3 @@ def _public(document: SealedKey) -> PublicKey:
         return load_public_key(document.public_key)
     except StatementMalformed as error:
         raise KeyStoreUnusable(f"{document.name}: {error}") from error
-
-
-def open_token_store(library: str, label: str, pin: str) -> KeyStore:
-    """Return the store of a PKCS#11 token.
-
-    Args:
-        library: path of the token's PKCS#11 library.
-        label: the token's label.
-        pin: its user PIN.
-
-    Raises:
-        KeyStoreUnusable: `python-pkcs11` is not installed, or the token does not open.
-    """
-    try:
-        from governance.identity.tokens import (  # noqa: PLC0415 - an optional dependency
-            Pkcs11KeyStore,
-            Token,
-        )
-    except ImportError as error:
-        raise KeyStoreUnusable("PKCS#11 needs python-pkcs11: install sekisho[hsm]") from error
-    return Pkcs11KeyStore(Token(library, label, pin))

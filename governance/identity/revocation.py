@@ -58,20 +58,31 @@ def revoke_certificate(
     if row.not_after <= at or store.revocation(session, row.serial) is not None:
         return None
     body = CertificateRevoked(row.serial, row.issuer, row.member_id, row.node, reason)
+    announce_revocation(session, herald, body, row.not_after, at)
+    return body
+
+
+def announce_revocation(
+    session: Session,
+    herald: Herald,
+    body: CertificateRevoked,
+    not_after: dt.datetime,
+    at: dt.datetime,
+) -> None:
+    """Say in the log that a certificate, valid until `not_after`, is no longer good; store it."""
     index = herald.announce(session, "revocation", body, at)
     session.add(
         RevocationRow(
-            serial=row.serial,
-            issuer=row.issuer,
-            member_id=row.member_id,
-            reason=reason,
+            serial=body.serial,
+            issuer=body.issuer,
+            member_id=body.member_id,
+            reason=body.reason,
             revoked_at=at,
-            not_after=row.not_after,
+            not_after=not_after,
             log_index=index,
         )
     )
     session.flush()
-    return body
 
 
 def revoke_key(

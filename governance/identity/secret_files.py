@@ -3,6 +3,8 @@
 Whatever the secret seals in turn (private keys, records) is then worth nothing without the token.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import msgspec
 
 from governance.client.files import write_private
 from governance.errors import KeyStoreUnusable
+from governance.identity.keystores import KeyStore
 from governance.identity.sealing import MasterKey
 
 FORMAT = "sekisho-sealed-secret/v1"
@@ -48,20 +51,34 @@ class TokenPlace:
         except (OSError, UnicodeDecodeError) as error:
             raise KeyStoreUnusable(f"the PIN of token {self.label} cannot be read") from error
 
+    def store(self) -> KeyStore:
+        """Return the key store in the token.
+
+        Raises:
+            KeyStoreUnusable: `python-pkcs11` is not installed, or the token does not open.
+        """
+        with _extra():
+            from governance.identity.tokens import Pkcs11KeyStore, Token  # noqa: PLC0415
+        return Pkcs11KeyStore(Token(self.library, self.label, self.pin()))
+
     def master(self) -> MasterKey:
         """Return the master key in the token, made there at the first use.
 
         Raises:
             KeyStoreUnusable: `python-pkcs11` is not installed, or the token does not open.
         """
-        try:
-            from governance.identity.tokens import (  # noqa: PLC0415 - an optional dependency
-                Pkcs11MasterKey,
-                Token,
-            )
-        except ImportError as error:
-            raise KeyStoreUnusable("PKCS#11 needs python-pkcs11: install sekisho[hsm]") from error
+        with _extra():
+            from governance.identity.tokens import Pkcs11MasterKey, Token  # noqa: PLC0415
         return Pkcs11MasterKey(Token(self.library, self.label, self.pin()))
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Say plainly that an optional dependency is not there."""
+    try:
+        yield
+    except ImportError as error:
+        raise KeyStoreUnusable("PKCS#11 needs python-pkcs11: install sekisho[hsm]") from error
 
 
 def write_secret(path: Path, secret: bytes, place: TokenPlace | None) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from contracts.archives import read_folder
 from contracts.packages import make_package
+from governance.access.fronting import free_port
 from governance.assembly.founding import create_network
-from governance.demo.process import free_port
 from governance.settings import Settings
 from tests.auditing.network import AuditedNetwork, lively
 

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 
+from governance.access.fronting import free_port
 from governance.anchors import Anchors
 from governance.assembly.anchors import log_signer
 from governance.assembly.keys import open_keys
@@ -25,7 +26,7 @@ from governance.client.governing import propose, vote
 from governance.client.ledgering import read_parameters, set_session
 from governance.decisions.actions import ChangeParameters
 from governance.decisions.store import load_state, save_state
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.errors import ServerUnreachable
 from governance.settings import Settings
 from ledger.database import connect, reading, writing

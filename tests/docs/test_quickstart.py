@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.demo.process import free_port
+from governance.access.fronting import free_port
 
 PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
 PATIENCE = 1_800

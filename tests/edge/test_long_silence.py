@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from governance.access.fronting import free_port
 from governance.assembly import founding, lockout, network
 from governance.assembly.keys import open_keys
 from governance.assembly.services import governance_services
 from governance.decisions.voting import Status
-from governance.demo.process import free_port
 from governance.errors import NetworkUnfounded
 from governance.identity import store as identity
 from governance.identity.authority import resume

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from governance.access.fronting import free_port
 from governance.client import renewing
 from governance.client.accounts import AccountKeys
 from governance.client.connection import Connection
 from governance.client.folder import MemberFolder
 from governance.client.mapping import fetch_map
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.errors import FolderInvalid, KeyStoreUnusable
 from governance.identity.keystores import SealedKeyStore
 from governance.identity.secret_files import TokenPlace, is_sealed, read_secret

@@ -15,7 +15,8 @@ from governance.assembly.keys import make_master_secret, open_keys
 from governance.errors import KeyExists, KeyStoreUnusable, KeyUnknown
 from governance.identity import lint, profile, publication, store
 from governance.identity.announcements import Herald
-from governance.identity.keystores import KeyKind, SealedKeyStore, open_token_store
+from governance.identity.keystores import KeyKind, SealedKeyStore
+from governance.identity.secret_files import TokenPlace
 from governance.identity.tokens import Pkcs11KeyStore, Pkcs11MasterKey, Token
 from governance.membership import changes
 from governance.settings import Settings
@@ -79,16 +80,21 @@ def test_ed25519_is_refused_plainly(hsm: Pkcs11KeyStore) -> None:
         hsm.generate(fresh(), KeyKind.ED25519)
 
 
+def place(folder: Path, label: str, pin: str) -> TokenPlace:
+    (folder / "pin").write_text(pin)
+    return TokenPlace(softhsm.library(), label, str(folder / "pin"))
+
+
 @pytest.mark.usefixtures("token")
-def test_a_wrong_pin_is_told() -> None:
+def test_a_wrong_pin_is_told(tmp_path: Path) -> None:
     with pytest.raises(KeyStoreUnusable, match="PinIncorrect"):
-        open_token_store(softhsm.library(), SPARE, "654321")
+        place(tmp_path, SPARE, "654321").store()
 
 
 @pytest.mark.usefixtures("token")
-def test_a_missing_token_is_told() -> None:
+def test_a_missing_token_is_told(tmp_path: Path) -> None:
     with pytest.raises(KeyStoreUnusable, match="no-such-token"):
-        open_token_store(softhsm.library(), "no-such-token", softhsm.PIN)
+        place(tmp_path, "no-such-token", softhsm.PIN).store()
 
 
 def test_files_sealed_by_a_master_key_in_the_token(token: Token, tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.shell import run
+
+__all__ = ("run",)  # a fixture
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

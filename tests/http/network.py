@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 
 from contracts.authoring import SHIPPED
+from governance.access.fronting import free_port
 from governance.client.connection import Connection
 from governance.demo.dataset import Dataset
 from governance.demo.play import HISTORY_WINDOW
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.demo.scenario import CONTRACT, Scenario
 from governance.settings import Settings
 

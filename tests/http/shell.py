@@ -32,6 +32,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+def heard(result: Result) -> tuple[int, str]:
+    """Return the exit code and all that a person at the screen reads."""
+    code, said, complaint = result
+    return code, said + complaint
+
+
 def done(result: Result) -> str:
     """Return what a command said that did what it was asked."""
     code, said, complaint = result

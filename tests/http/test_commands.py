@@ -3,8 +3,7 @@
 import base64
 import json
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from governance.cli import main
 from governance.client import governing
 from governance.client.folder import MemberFolder
 from governance.client.joining import APPLICATION_FILE
@@ -21,26 +19,7 @@ from governance.decisions.actions import RecoverKey
 from governance.membership.members import Role
 from tests.http.joining import Newcomer, approve, decide, new_key
 from tests.http.network import Served
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `sekisho`; returns its exit code, what it said, and what it complained of."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sekisho", *map(str, words)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
+from tests.http.shell import Run
 
 
 @pytest.fixture

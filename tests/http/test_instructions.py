@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from tests.http.network import Served
-from tests.http.shell import Run, answered, done, run
-
-__all__ = ("run",)  # a fixture
+from tests.http.shell import Run, answered, done
 
 SETTLES = "2026-01-15"
 FIRM, CUSTODIAN = "entrusted-a", "custody-a"

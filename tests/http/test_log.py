@@ -5,39 +5,19 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from governance.access.fronting import free_port
 from governance.assembly.witnessing import cosignature_key, witness_signer
-from governance.cli import main
-from governance.demo.process import free_port
 from ledger.commitment import log_commitment
 from tests.http.network import Served
+from tests.http.shell import Run, heard
 from tests.outside import client as outside
-
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `sekisho`; returns its exit code and all that it said."""
-
-    def call(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["sekisho", *map(str, words)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return call
 
 
 @pytest.fixture
@@ -95,7 +75,7 @@ def test_a_copy_on_a_plain_web_server_is_as_good(
         files = outside.Files(f"{url}/log", static=True)
         head = outside.open_checkpoint(files.checkpoint(), key)
         assert len(outside.Tree(files, head).check()) == head.size
-        code, said = run("log", "verify", url, "--anchors", home, "--json")
+        code, said = heard(run("log", "verify", url, "--anchors", home, "--json"))
         assert code == 0
         assert json.loads(said)["size"] == head.size
         tile = copy / outside.tile_path("entries", 0, min(256, head.size))
@@ -104,7 +84,7 @@ def test_a_copy_on_a_plain_web_server_is_as_good(
         tile.write_bytes(flipped)
         with pytest.raises(outside.Refused):
             outside.Tree(files, head).check()
-        code, said = run("log", "verify", url, "--anchors", home)
+        code, said = heard(run("log", "verify", url, "--anchors", home))
         assert (code, "entry 0 in tile/entries/000" in said) == (4, True)
     assert run("log", "export", served.settings.url, copy, "--anchors", home)[0] == 0
     assert run("log", "verify", copy, "--anchors", home)[0] == 0
@@ -116,9 +96,9 @@ def test_the_network_as_it_was_at_an_entry(served: Served, home: Path, run: Run)
     last = json.loads(run("log", "verify", url, "--anchors", home, "--json")[1])
     assert set(first["state"]["members"]) < set(last["state"]["members"])
     assert first["size"] <= last["size"]
-    code, said = run("log", "verify", url, "--anchors", home, "--at", 12)
+    code, said = heard(run("log", "verify", url, "--anchors", home, "--at", 12))
     assert (code, "The network as of entry 12" in said) == (0, True)
-    code, said = run("log", "verify", url, "--anchors", home, "--at", last["size"] + 10**6)
+    code, said = heard(run("log", "verify", url, "--anchors", home, "--at", last["size"] + 10**6))
     assert (code, "is not among the" in said) == (1, True)
 
 
@@ -142,7 +122,7 @@ def test_a_strangers_check_of_a_proof(
 def test_a_registrar_was_shown_everything(served: Served, home: Path, run: Run):
     scope = f"registrar:{home.name}"
     for _ in range(90):  # seals come once a minute
-        code, said = run("log", "complete", scope, "--folder", home, "--json")
+        code, said = heard(run("log", "complete", scope, "--folder", home, "--json"))
         if code == 0:
             break
         time.sleep(1)
@@ -153,7 +133,7 @@ def test_a_registrar_was_shown_everything(served: Served, home: Path, run: Run):
 
 def test_following_once_is_told_once(home: Path, run: Run, tmp_path: Path):
     words = ("--folder", home, "--copy", tmp_path / "copy", "--once")
-    code, said = run("log", "follow", *words)
+    code, said = heard(run("log", "follow", *words))
     assert (code, "certificate: certificate" in said) == (5, True)
     assert run("log", "follow", *words)[0] == 0
 
@@ -165,7 +145,7 @@ def test_pinned_witnesses_are_asked_for(served: Served, home: Path, run: Run, tm
     witness = str(cosignature_key(witness_signer(tmp_path / "witness", "witness.example")))
     assert run("witness", "pin", witness, "--quorum", 2, "--folder", mine)[0] == 1
     assert run("witness", "pin", "nonsense", "--folder", mine)[0] == 1
-    code, said = run("witness", "pin", witness, "--folder", mine)
+    code, said = heard(run("witness", "pin", witness, "--folder", mine))
     assert (code, "need 1 of 1 witnesses" in said) == (0, True)
     for words in (
         ("log", "verify", url, "--anchors", mine),
@@ -173,9 +153,12 @@ def test_pinned_witnesses_are_asked_for(served: Served, home: Path, run: Run, tm
         ("log", "prove", 3, "--folder", mine, "--output", tmp_path / "proof"),
         ("log", "follow", "--once", "--folder", mine, "--copy", tmp_path / "followed"),
     ):
-        code, said = run(*words)
-        assert (code, "0 witnesses cosigned; expected at least 1" in said) == (4, True), said
-    code, said = run("member", "pin", "--folder", mine)
+        code, said = heard(run(*words))
+        assert (code, "0 witnesses cosigned; expected at least 1" in said) == (
+            4,
+            True,
+        ), said
+    code, said = heard(run("member", "pin", "--folder", mine))
     assert code == 0, said
     assert run("log", "verify", url, "--anchors", mine)[0] == 4
     assert run("witness", "pin", "--folder", mine)[0] == 0

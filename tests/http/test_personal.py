@@ -25,10 +25,8 @@ from ledger.records.tables import InvestorRow
 from ledger.records.tables_keys import RecordKeyRow
 from tests.conftest import new_postgresql
 from tests.http.network import SAMPLE, Served, founded
-from tests.http.shell import Run, done, run
+from tests.http.shell import Run, done
 from tests.ledger.test_nothing_personal import SHORTEST, found_in
-
-__all__ = ("run",)  # a fixture
 
 HEX = re.compile(rb"[0-9a-f]{16,}")
 """Hashes, nonces and signatures: in so many digits an account number of seven occurs by chance."""

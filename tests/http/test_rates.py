@@ -10,7 +10,8 @@ from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE, TOKEN_PATH
 from governance.client.connection import Connection, client_assertion
 from governance.client.folder import MemberFolder
 from governance.decisions.statements import WITHDRAWAL, Withdrawal
-from governance.demo.process import ServerProcess, free_port
+from governance.access.fronting import free_port
+from governance.demo.process import ServerProcess
 from governance.requests import BURST_SECONDS
 from governance.settings import Settings
 

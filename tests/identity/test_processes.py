@@ -12,11 +12,12 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
+from governance.access.fronting import free_port
 from governance.client import governing, joining, renewing
 from governance.client.connection import Connection, Refused
 from governance.client.folder import MemberFile, MemberFolder
 from governance.decisions.actions import Revoke, RotateCaKey
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.errors import ServerUnreachable
 from governance.identity.tables import CertificateRow, IssuanceRow, RevocationRow
 from governance.membership.members import Role

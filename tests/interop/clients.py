@@ -11,9 +11,10 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from governance.access.fronting import free_port
 from governance.client.connection import client_assertion
 from governance.client.folder import MemberFile, MemberFolder
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.settings import Settings
 
 ADMIN = "platform"

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from governance.access.fronting import free_port
 from governance.cli.demo import SAMPLE
 from governance.client.connection import Connection, Refused
 from governance.client.folder import MemberFolder
@@ -18,7 +19,7 @@ from governance.client.ledgering import set_session
 from governance.decisions.statements import WITHDRAWAL, Withdrawal
 from governance.demo.dataset import Dataset
 from governance.demo.play import Result, default_dates, differences, play
-from governance.demo.process import ServerProcess, free_port
+from governance.demo.process import ServerProcess
 from governance.errors import ServerUnreachable
 from governance.settings import Settings
 from tests.production.clusters import Cluster

@@ -17,12 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from governance.access.fronting import free_port
 from governance.assembly.founding import create_network
 from governance.assembly.keys import open_keys
 from governance.assembly.services import governance_services
 from governance.client.files import write_private
 from governance.client.folder import private_pem
-from governance.demo.process import free_port
 from governance.identity.authority import approve, issue
 from governance.identity.profile import CertificateKind, CertificateOrder
 from governance.settings import Settings, as_environment
