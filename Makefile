@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow test-faults test-interop test-hsm load soak benchmarks audit-dependencies lint fix docs serve lock clean
+.PHONY: setup demo test test-slow test-processes test-faults test-interop test-hsm load soak benchmarks audit-dependencies lint fix docs serve lock clean
 
 setup: $(READY) ## install everything, pinned and checked by hash
 
@@ -29,6 +29,9 @@ test: lint ## lint, types, import rules, tests on SQLite and on PostgreSQL
 
 test-slow: $(READY) ## long Hypothesis profiles and deep suites
 	HYPOTHESIS_PROFILE=deep $(PYTEST) -n auto -m slow
+
+test-processes: $(READY) ## tests over HTTP, every network by two API and two verification workers on PostgreSQL
+	$(PYTEST) -n auto --processes tests/http tests/governed tests/visibility
 
 test-faults: $(READY) ## kills processes under load
 	$(PYTEST) -m faults

@@ -23,6 +23,28 @@ settings.register_profile("deep", parent=settings.get_profile("quick"), max_exam
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+PROCESSES = {"workers": 2, "verification_workers": 2}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take where the networks of the tests over HTTP run."""
+    parser.addoption(
+        "--processes",
+        action="store_true",
+        help="serve every network by two API and two verification workers on PostgreSQL",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def several_processes(request: pytest.FixtureRequest) -> None:
+    """Let every network be served by several processes, if that is asked for."""
+    if request.config.getoption("processes"):
+        from tests.http import network
+
+        server = request.getfixturevalue("postgresql_server")
+        network.wherever = lambda: PROCESSES | {"database_url": new_postgresql(server)[0]}
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """A real PostgreSQL, one for each test process, from the development dependencies.

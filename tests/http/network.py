@@ -6,13 +6,13 @@ It is played over HTTP by the demo's scenario, against the real server in a proc
 import csv
 import datetime as dt
 import shutil
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from contracts.authoring import SHIPPED
 from governance.access.fronting import free_port
@@ -22,6 +22,7 @@ from governance.demo.play import HISTORY_WINDOW
 from governance.demo.process import ServerProcess
 from governance.demo.scenario import CONTRACT, Scenario
 from governance.settings import Settings
+from ledger.database import connect
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "network"
 RIGHTS = ("BR001", "BR003")
@@ -114,6 +115,10 @@ def _write(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
+wherever: Callable[[], dict[str, Any]] = dict
+"""Settings of every network of these tests; `--processes` puts others here."""
+
+
 class Served:
     """A server with the network that was played on it."""
 
@@ -139,17 +144,19 @@ class Served:
 
     def rows(self) -> dict[str, int]:
         """Return how many rows each table has, read beside the server."""
-        path = self.settings.data_dir / "ledger.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            others = dict.fromkeys(WITH_KINDS, f" WHERE kind NOT IN {BY_ITSELF}")
-            return {
-                name: database.execute(
-                    f"SELECT count(*) FROM {name}{others.get(name, '')}"
-                ).fetchone()[0]
-                for (name,) in names.fetchall()
-                if name not in PASSES_BY_ITSELF
-            }
+        engine = connect(self.settings.database)
+        others = dict.fromkeys(WITH_KINDS, f" WHERE kind NOT IN {BY_ITSELF}")
+        try:
+            with engine.connect() as connection:
+                return {
+                    name: connection.execute(
+                        sa.text(f"SELECT count(*) FROM {name}{others.get(name, '')}")
+                    ).scalar_one()
+                    for name in sa.inspect(connection).get_table_names()
+                    if name not in PASSES_BY_ITSELF
+                }
+        finally:
+            engine.dispose()
 
     @contextmanager
     def nothing_stored(self) -> Iterator[None]:
@@ -159,6 +166,26 @@ class Served:
         yield
         after = self.rows()
         assert {name: n for name, n in after.items() if n != before[name]} == {}
+
+
+def stored_files(settings: Settings) -> list[Path]:
+    """Return every file of the server but its programs' keys: database, log tiles, journals."""
+    files = [file for file in settings.data_dir.rglob("*") if file.is_file()]
+    if settings.database_url:
+        engine = connect(settings.database)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("CHECKPOINT")
+            folder = Path(connection.exec_driver_sql("SHOW data_directory").scalar_one())
+        engine.dispose()
+        files += [file for file in folder.rglob("*") if file.is_file()]
+    return files
+
+
+def contents(files: Sequence[Path]) -> Iterator[bytes]:
+    """Yield what is in each of these files that is still there."""
+    for file in files:
+        with suppress(FileNotFoundError):
+            yield file.read_bytes()
 
 
 def low_risk(folder: Path) -> Path:
@@ -181,7 +208,7 @@ def founded(home: Path, data: Dataset, **options: Any) -> Iterator[Served]:
         platform_legal_name=chair.legal_name,
         port=free_port(),
         registration_window=HISTORY_WINDOW,
-        **options,
+        **(wherever() | options),
     )
     log = home / "server.log"
     with ServerProcess(settings, log) as process:

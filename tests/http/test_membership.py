@@ -2,11 +2,9 @@
 
 import base64
 import secrets
-import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,8 @@ from governance.membership.statements import (
     Recovery,
     Renewal,
 )
+from governance.membership.tables import InvitationRow
+from ledger.database import connect, writing
 from ledger.statements import sign_statement
 from tests.http.joining import (
     APPLICATIONS,
@@ -332,12 +332,11 @@ def test_an_expired_invitation(served: Served, make: Make) -> None:
     """Time cannot be turned over HTTP: the invitation is aged in the database, and only that."""
     applicant = make()
     invitation = invited(served, applicant.folder.member.legal_name)
-    path = served.settings.data_dir / "ledger.sqlite"
-    with closing(sqlite3.connect(path, timeout=30)) as database, database:
-        aged = database.execute(
-            "UPDATE invitations SET expires_at = issued_at WHERE id = ?", (invitation["id"],)
-        )
-        assert aged.rowcount == 1
+    engine = connect(served.settings.database)
+    with writing(engine) as session:
+        row = session.get_one(InvitationRow, invitation["id"])
+        row.expires_at = row.issued_at
+    engine.dispose()
     with served.nothing_stored():
         answer = applicant.apply(applicant.application(invitation=invitation["token"]))
         assert slug(answer) == "invitation-refused"

@@ -24,7 +24,7 @@ from ledger.records.dictionary import Protection, record_tables
 from ledger.records.tables import InvestorRow
 from ledger.records.tables_keys import RecordKeyRow
 from tests.conftest import new_postgresql
-from tests.http.network import SAMPLE, Served, founded
+from tests.http.network import SAMPLE, Served, contents, founded, stored_files
 from tests.http.shell import Run, done
 from tests.ledger.test_nothing_personal import SHORTEST, found_in
 
@@ -42,27 +42,13 @@ def values_of(persons: list[dict[str, str]]) -> set[str]:
     return {p[name] for p in persons for name in names if len(p.get(name, "")) >= SHORTEST}
 
 
-def stored_files(settings: Settings) -> list[Path]:
-    """Return every file of the server but its programs' keys: database, log tiles, journals."""
-    files = [file for file in settings.data_dir.rglob("*") if file.is_file()]
-    if settings.database_url:
-        engine = connect(settings.database)
-        with engine.connect() as connection:
-            connection.exec_driver_sql("CHECKPOINT")
-            folder = Path(connection.exec_driver_sql("SHOW data_directory").scalar_one())
-        engine.dispose()
-        files += [file for file in folder.rglob("*") if file.is_file()]
-    return files
-
-
 def search(files: list[Path], values: set[bytes] | set[str]) -> set[Any]:
     """Return which of the values the files hold, in any spelling.
 
     What is digits only is searched for outside of hashes, where it occurs by chance.
     """
     found: set[Any] = set()
-    for file in files:
-        data = file.read_bytes()
+    for data in contents(files):
         words = HEX.sub(b"", data)
         for value in values - found:
             if isinstance(value, bytes):

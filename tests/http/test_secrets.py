@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from governance.client.connection import client_assertion
 from governance.membership.members import Role
 from governance.membership.statements import INVITATION, InvitationRequest
-from tests.http.network import Served
+from tests.http.network import Served, contents, stored_files
 
 PERSONAL = {
     "investor_name": "秘密田 太郎",
@@ -74,7 +74,7 @@ def test_personal_values_are_not_in_the_database_in_clear(
     served: Served, investor: dict[str, Any]
 ) -> None:
     send(served, "custody-a", investor)
-    stored = b"".join(path.read_bytes() for path in served.settings.data_dir.glob("ledger.sqlite*"))
+    stored = b"".join(contents(stored_files(served.settings)))
     assert b"INV-SECRET-1" in stored
     for value in PERSONAL.values():
         assert value.encode() not in stored
@@ -101,7 +101,7 @@ def test_tokens_and_assertions_are_in_no_log(served: Served) -> None:
     assert all(answer.is_client_error for answer in answers[1:])
     for secret in (token, assertion, invitation):
         assert secret not in shown(served)
-    stored = b"".join(path.read_bytes() for path in served.settings.data_dir.glob("ledger.sqlite*"))
+    stored = b"".join(contents(stored_files(served.settings)))
     for secret in (token, assertion, invitation):
         assert secret.encode() not in stored
 
