@@ -15,14 +15,20 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy.engine import Engine
 
 from governance.identity.announcements import Herald
-from governance.identity.authority import Authority, issue_approved
+from governance.identity.authority import Authority, issue, issue_approved
 from governance.identity.foundation import RootKey, create_authority, trust_anchor
 from governance.identity.keystores import KeyStore, SealedKeyStore
 from governance.identity.sealing import SecretMasterKey
 from governance.identity.tables import IssuanceRow
-from governance.membership import admission, store
+from governance.membership import admission, changes, renewals, store
 from governance.membership.members import NodeKind, Role
-from governance.membership.statements import APPLICATION, Application, NodeRequest
+from governance.membership.statements import (
+    APPLICATION,
+    RENEWAL,
+    Application,
+    NodeRequest,
+    Renewal,
+)
 from ledger.database import Base, connect, protect_append_only, reading, writing
 from ledger.keys import PrivateKey, SoftwareSigner, key_id
 from ledger.statements import (
@@ -40,6 +46,7 @@ from policies.engine import parse_rule_set, shipped_text
 
 NETWORK = "test-network"
 START = dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
+DAYS = dt.timedelta(days=1)
 BASE_URL = "http://pki.network.example"
 MASTER_SECRET = b"a master secret of the tests"
 RULES: CompiledRules = compile_rules(parse_rule_set(shipped_text()))
@@ -193,3 +200,37 @@ def new_database(folder: Path) -> Engine:
         Base.metadata.create_all(connection)
         protect_append_only(connection)
     return engine
+
+
+def suspend(consortium: Consortium, member_id: str) -> None:
+    with writing(consortium.engine) as session:
+        changes.suspend(session, member_id, "audit", consortium.at)
+
+
+def reinstate(consortium: Consortium, member_id: str) -> None:
+    with writing(consortium.engine) as session:
+        changes.reinstate(session, member_id, consortium.at)
+
+
+def revoke(consortium: Consortium, member_id: str) -> None:
+    with writing(consortium.engine) as session:
+        herald = consortium.authority.herald
+        changes.revoke(session, herald, member_id, "fraud", consortium.at)
+
+
+def renew(
+    consortium: Consortium, member_id: str, old: PrivateKey, new: PrivateKey | None = None
+) -> bytes:
+    """Renew node-1, with the same key or a new one; both sign."""
+    body = Renewal("node-1", csr(new or old))
+    signers = (old, new) if new else (old,)
+    said = opened(RENEWAL, member_id, body, consortium.at, *signers)
+    return renewed(consortium, member_id, said)
+
+
+def renewed(consortium: Consortium, member_id: str, said: Opened[Renewal]) -> bytes:
+    authority = consortium.authority
+    with writing(consortium.engine) as session:
+        actor = store.member_actor(session, member_id)
+        issuance = renewals.renew(session, authority, actor, RULES, said, consortium.at)
+    return issue(consortium.engine, authority, issuance, consortium.at)
