@@ -29,8 +29,7 @@ from governance.membership.members import Role
 from ledger.database import reading, writing
 from ledger.keys import public_bytes
 from ledger.log.store import read_entries
-from tests.membership.consortium import BASE_URL, NETWORK, START, Consortium, new_key
-from tests.membership.test_changes import renew
+from tests.membership.consortium import BASE_URL, NETWORK, START, Consortium, new_key, renew
 
 
 def order(key: ec.EllipticCurvePrivateKey, **others: object) -> CertificateOrder:

@@ -23,9 +23,8 @@ from governance.access.tokens import BELIEVED_SECONDS, MAX_JTI
 from governance.identity import store as identity
 from ledger.database import reading
 from ledger.keys import PrivateKey, key_id
-from tests.membership.consortium import NETWORK, Consortium, new_key
+from tests.membership.consortium import NETWORK, Consortium, new_key, renew, revoke, suspend
 from tests.membership.serving import ASSERTION_TYPE, client_assertion, serving
-from tests.membership.test_changes import renew, revoke, suspend
 
 MINUTES = dt.timedelta(minutes=1)
 

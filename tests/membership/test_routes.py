@@ -19,9 +19,16 @@ from governance.membership import statements
 from governance.membership.members import NodeKind, Role
 from governance.membership.statements import NodeRequest
 from ledger.keys import key_id
-from tests.membership.consortium import Consortium, application, csr, new_key
+from tests.membership.consortium import (
+    Consortium,
+    application,
+    csr,
+    new_key,
+    renew,
+    revoke,
+    suspend,
+)
 from tests.membership.serving import Partner, serving
-from tests.membership.test_changes import renew, revoke, suspend
 
 JSON_PROBLEM = "application/problem+json"
 
