@@ -54,7 +54,10 @@ RENEWAL = 1.0
 """Seconds between two notes of progress."""
 
 MAX_ATTEMPTS = 5
-"""How often a job is begun before it is called broken."""
+"""How often a job is begun without one more gate coming to an end before it is called broken."""
+
+AGAIN = dt.timedelta(seconds=2)
+"""How long a job waits that this node could not judge; twice as long after each further attempt."""
 
 EVIDENCE_KIND = "contract-evidence"
 
@@ -262,6 +265,7 @@ def _store(engine: Engine, digest: str, attestation: Attestation, at: dt.datetim
             )
         )
         append(session, [LogEntry(EVIDENCE_KIND, log_leaf(envelope))])
+        store.job_row(session, digest).attempts = 1  # it goes on, however often it is interrupted
 
 
 def log_leaf(envelope: bytes) -> bytes:
@@ -296,7 +300,7 @@ def _put_back(engine: Engine, digest: str, at: dt.datetime, message: str) -> Non
     with writing(engine) as session:
         job = store.job_row(session, digest)
         job.message = message
-        job.claimed_until = at + CLAIM
+        job.claimed_until = at + AGAIN * 2 ** (job.attempts - 1)
         if job.attempts >= MAX_ATTEMPTS:
             job.status, job.claimed_until = "broken", None
 

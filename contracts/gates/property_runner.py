@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from contracts.gates.property_process import (
     receive,
     send,
 )
+from contracts.gates.subjects import NodeUnavailable
 from contracts.packages import Package
 
 LIMIT = 180.0
@@ -26,6 +28,9 @@ LIMIT = 180.0
 
 MAX_QUESTIONS = 200_000
 """The most transactions that properties may have judged in one run."""
+
+ENDING_SECONDS = 5.0
+"""How long a process whose socket is closed may take to be gone."""
 
 
 def run_properties(
@@ -44,6 +49,10 @@ def run_properties(
         seed: what Hypothesis draws from.
         count: how many examples it makes for each property.
         limit: seconds; a run that takes longer has failed.
+
+    Raises:
+        NodeUnavailable: the process was killed, by the system or by somebody: this says nothing
+            about the package.
     """
     start = Start(
         source=package.properties,
@@ -68,12 +77,23 @@ def run_properties(
         try:
             return _serve(ours, start, judge, time.monotonic() + limit)
         except OSError as error:
+            if _was_killed(process, error):
+                raise NodeUnavailable("the process of the properties was killed") from error
             said = f"did not come to an end: {type(error).__name__}: {error}"
             return (PropertyResult(FILE, False, said),)
         finally:
             with contextlib.suppress(OSError):
                 process.kill()
             process.wait()
+
+
+def _was_killed(process: subprocess.Popen[bytes], error: OSError) -> bool:
+    """Whether somebody else killed it; its jail ends it by other signals."""
+    if isinstance(error, TimeoutError):
+        return False
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(ENDING_SECONDS) == -signal.SIGKILL
+    return False
 
 
 def _serve(

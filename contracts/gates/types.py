@@ -6,6 +6,7 @@ empty configuration, so that no file of the package can switch anything off.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,8 @@ def _check(source: str) -> list[Fault]:
             return [Fault(SOURCE, f"the type checker comes to no end within {LIMIT} s")]
         except OSError as error:
             raise NodeUnavailable(f"the type checker did not run: {error}") from error
+    if done.returncode == -signal.SIGKILL:
+        raise NodeUnavailable("the type checker was killed")
     found = [
         Fault(SOURCE, match[3], int(match[1]))
         for line in done.stdout.splitlines()

@@ -1,3 +1,6 @@
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +24,7 @@ from contracts.gates import (
 from contracts.gates.corpus import accepted_examples, corpus
 from contracts.gates.invariants import violations
 from contracts.gates.requirements import Requirements, shipped_requirements
-from contracts.gates.subjects import GateResult, Machines, Recorded, Subject
+from contracts.gates.subjects import GateResult, Machines, NodeUnavailable, Recorded, Subject
 from contracts.packages import Package, make_package
 from contracts.sandbox.runtime import Runtime
 from tests.contracts.shipped_examples import every_example
@@ -219,6 +222,18 @@ def test_properties_of_a_stranger_spoil_their_own_result_only(case: str, package
     changed = with_files(package, properties_py=HOSTILE[case] + "\n")
     results = properties.run_properties(changed, lambda _: None, seed=1, count=1, limit=6.0)
     assert [result.passed for result in results] == [False]
+
+
+def test_properties_whose_process_is_killed_have_no_result(package: Package):
+    def judge(_transaction: str) -> str | None:
+        children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+        for child in children.read_text(encoding="ascii").split():
+            if b"property_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+        return None
+
+    with pytest.raises(NodeUnavailable, match="killed"):
+        properties.run_properties(package, judge, seed=1, count=1, limit=60.0)
 
 
 def test_the_weak_package_fails_and_shows_what_nothing_notices(subject_of: SubjectOf):

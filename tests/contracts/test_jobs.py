@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from contracts import deployment, jobs, queries, store
 from contracts.evidence import read_attestation
-from contracts.gates import requirements
+from contracts.gates import requirements, types
 from contracts.gates.requirements import RequirementTable, shipped_requirements
 from contracts.gates.subjects import GateResult, Machines, Subject
 from contracts.gating import GATES
@@ -158,6 +158,67 @@ def test_a_job_that_kills_its_workers_is_broken_in_the_end(
         assert store.job_row(session, package.digest).status == "broken"
         jobs.requeue(session, NAME, "1.0.0", AT)
     assert claim(engine, AT) == package.digest
+
+
+def test_a_job_that_gets_on_is_never_called_broken(
+    engine: Engine,
+    rules: CompiledRules,
+    package: Package,
+    runtime: Runtime,
+    machines: Machines,
+    few: RequirementTable,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    submit(engine, rules, package, runtime)
+    before = [AT + n * CLAIM for n in range(MAX_ATTEMPTS - 1)]
+    assert all(claim(engine, at) for at in before)  # and their workers die at once
+    last = before[-1] + CLAIM
+
+    def dying(subject: Subject, **named: Any) -> Iterator[GateResult]:
+        yield next(iter(jobs_gates(subject, **named)))
+        raise KeyboardInterrupt
+
+    jobs_gates = jobs.run_gates
+    monkeypatch.setattr(jobs, "run_gates", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run_pending_gates(
+            engine,
+            services(runtime),
+            lambda: last,
+            machines=machines,
+            requirements=(few, "sha256:few"),
+        )
+    assert claim(engine, last + CLAIM) == package.digest
+
+
+def test_a_gate_whose_process_is_killed_is_run_again(
+    engine: Engine,
+    rules: CompiledRules,
+    package: Package,
+    runtime: Runtime,
+    machines: Machines,
+    few: RequirementTable,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    submit(engine, rules, package, runtime)
+    small = msgspec.structs.replace(few.high, gates=("form", "types"))
+    few = RequirementTable(small, small, small)
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with monkeypatch.context() as patched:
+        patched.setattr(types, "_LIMITED", killed)
+        run(engine, runtime, machines, few)
+    with reading(engine) as session:
+        progress = queries.progress(session, rules, AUTHOR, NAME, "1.0.0")
+        assert (progress.status, "checker was killed" in progress.message) == ("running", True)
+    assert claim(engine, AT) is None
+    done = run_pending_gates(
+        engine,
+        services(runtime),
+        lambda: AT + jobs.AGAIN,
+        machines=machines,
+        requirements=(few, "sha256:few"),
+    )
+    assert (done, state(engine)) == (1, State.GATED)
 
 
 def test_a_later_version_is_compared_with_the_one_in_force(
