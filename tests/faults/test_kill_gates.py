@@ -1,9 +1,13 @@
-"""The server is killed while the gates of a version run, and started again: they go on.
+"""Processes are killed while the gates of a version run: the gates go on, and nobody is blamed.
 
 Whoever follows them by server-sent events sees the stream break, asks again, and sees the end.
 """
 
 import json
+import random
+import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +16,15 @@ import httpx
 import pytest
 
 from governance.client import contracts as authoring
+from tests.faults.breaking import PAUSE, TIMES, sandboxes, send_signal
 from tests.governed.versions import later, path
 from tests.http.network import Served, founded, part_of_the_sample
 
+GOING_ON = ("waiting", "running")
 LONG = ("determinism", "bounds", "properties", "replay", "behaviour")
+
+KILLS_BETWEEN_GATES = 3
+"""A job in which five attempts bring no gate to its end would be called broken."""
 
 
 def events(served: Served, version: str) -> Iterator[dict[str, Any]]:
@@ -41,7 +50,7 @@ def test_gates_go_on_after_a_kill(tmp_path: Path) -> None:
         )
         with pytest.raises(httpx.TransportError):  # noqa: PT012 -- the stream breaks in the loop
             for event in events(served, "1.2.0"):
-                assert event["status"] in ("waiting", "running"), event
+                assert event["status"] in GOING_ON, event
                 if event["gate"] in LONG:
                     served.process.kill()
         served.process.start()
@@ -56,7 +65,39 @@ def test_gates_go_on_after_a_kill(tmp_path: Path) -> None:
         assert found[: len(done)] == done
 
 
-def attested(served: Served) -> list[tuple[str, str]]:
+@pytest.mark.faults
+def test_gates_go_on_whichever_of_their_processes_dies(network: Served, tmp_path: Path) -> None:
+    author = network.member("trust-a")
+    runtime = authoring.choose_runtime(author, "beneficial_right")
+    kills = 0
+    for number in range(TIMES):
+        version = f"1.{number + 3}.0"
+        package = later(network, tmp_path / version, version, announced=True)
+        others = set(sandboxes(network))  # they judge transactions, not versions
+        authoring.submit(author, package, runtime)
+        kills += kill_while_gates_run(network, version, others, TIMES - kills)
+        found = author.get(path(version) + "/gates")
+        assert found["status"] == "passed", found
+        gates = [gate for gate, _ in attested(network, version)]
+        assert len(gates) == len(set(gates)) == 9
+        if kills == TIMES:
+            return
+
+
+def kill_while_gates_run(served: Served, version: str, others: set[int], most: int) -> int:
+    """Kill processes of the gates until these have ended; return how many were killed."""
+    author = served.member("trust-a")
+    killed: Counter[int] = Counter()
+    while author.get(path(version) + "/gates")["status"] in GOING_ON:
+        time.sleep(random.uniform(*PAUSE))
+        done = len(attested(served, version))
+        victims = [pid for pid in sandboxes(served) if pid not in others]
+        if killed.total() < most and killed[done] < KILLS_BETWEEN_GATES:
+            killed[done] += send_signal(signal.SIGKILL, victims) is not None
+    return killed.total()
+
+
+def attested(served: Served, version: str = "1.2.0") -> list[tuple[str, str]]:
     """Return gate and digest of each attestation, oldest first."""
-    found = served.chair.get(path("1.2.0") + "/evidence")
+    found = served.chair.get(path(version) + "/evidence")
     return [(each["gate"], each["payload_digest"]) for each in found]

@@ -27,6 +27,8 @@ NO_SANDBOX = frozenset({"verifier-unavailable", "sandbox-unavailable"})
     "breaker",
     [
         breaking.kill_worker,
+        breaking.kill_publisher,
+        breaking.kill_supervisor,
         breaking.kill_sandbox,
         breaking.slow_sandbox,
         breaking.kill_everything,

@@ -35,7 +35,7 @@ SPENDS_IT = "state-unknown"
 PAUSE = 0.2
 """Seconds before the same bytes are sent again."""
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds within which a batch is acknowledged, whatever is broken meanwhile."""
 
 PUBLISHED = 30.0
