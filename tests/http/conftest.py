@@ -1,9 +1,14 @@
 """One server for each test process; the tests that use it run in one process."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from governance.client.renewing import renew
+from governance.membership.members import Role
+from tests.http.joining import Make, Newcomer
 from tests.http.network import Served, founded, part_of_the_sample
 from tests.http.shell import run
 
@@ -25,3 +30,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with founded(home, data) as served:
         served.scenario.load_transfers(lambda _: None)
         yield served
+
+
+@pytest.fixture(params=[False, True], ids=["first certificate", "renewed certificate"])
+def make(request: pytest.FixtureRequest, served: Served, tmp_path: Path) -> Iterator[Make]:
+    """Makes newcomers; in the second round everybody who acts has renewed its certificate."""
+    made: list[Newcomer] = []
+
+    def new(role: Role = Role.CUSTODIAN, **options: Any) -> Newcomer:
+        made.append(Newcomer(served, tmp_path, role, renewed=request.param, **options))
+        return made[-1]
+
+    if request.param:
+        for member in ("platform", "trust-b", "auditor"):
+            connection = served.member(member)
+            renew(connection, connection.own_folder())
+    yield new
+    for newcomer in made:
+        newcomer.close()

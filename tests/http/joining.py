@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE
 from governance.client import governing, joining
 from governance.client.anchors import fetch_anchors, pin_anchors
-from governance.client.connection import Connection, Refused, new_statement
+from governance.client.connection import Connection, Refused, client_assertion, new_statement
 from governance.client.folder import MemberFile, MemberFolder
 from governance.client.members import hosted_nodes, own_node
 from governance.client.renewing import renew
@@ -28,6 +30,8 @@ JSON = {"Content-Type": "application/json"}
 APPLICATIONS = "/v1/applications"
 VOTERS = ("platform", "trust-b", "custody-b", "direct-a", "trust-a", "custody-a")
 _numbers = itertools.count(1)
+Make = Callable[..., "Newcomer"]
+"""Makes a newcomer; takes its role, and what else it is made with."""
 
 
 class Newcomer:
@@ -181,3 +185,17 @@ def within(seconds: float, holds: Any) -> None:
     while not holds():
         assert time.monotonic() < give_up
         time.sleep(0.05)
+
+
+def assertion_form(assertion: str) -> dict[str, str]:
+    return {
+        "grant_type": GRANT_TYPE,
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion,
+    }
+
+
+def ask_for_token(newcomer: Newcomer, assertion: str = "") -> httpx.Response:
+    now = newcomer.served.now()
+    form = assertion_form(assertion or client_assertion(newcomer.folder, now))
+    return newcomer.served.http.post("/oauth/token", data=form)
