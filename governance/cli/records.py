@@ -51,8 +51,8 @@ def import_file(
     where it stopped; a file that was imported before changes nothing.
     """
     connection = options.connect(folder)
-    state = _send(connection, target, file, operation, encoding)
-    state = _work(connection, state)
+    state = send_file(connection, target, file, operation, encoding)
+    state = work_off(connection, state)
     report = connection.get(f"/v1/imports/{state['import_id']}/report")
     if as_json:
         show_json(report)
@@ -155,9 +155,10 @@ def imports(folder: Path) -> None:
     show_table("Imports", names, ([i.get(name) for name in names] for i in found))
 
 
-def _send(
+def send_file(
     connection: Connection, target: str, file: Path, operation: str, encoding: str
 ) -> dict[str, Any]:
+    """Begin or go on with the import of a file: send what the server lacks; return its state."""
     size = file.stat().st_size
     with file.open("rb") as handle:
         digest = "sha256:" + hashlib.file_digest(handle, "sha256").hexdigest()
@@ -184,7 +185,8 @@ def _send(
     return state
 
 
-def _work(connection: Connection, state: dict[str, Any]) -> dict[str, Any]:
+def work_off(connection: Connection, state: dict[str, Any]) -> dict[str, Any]:
+    """Let the server check and write what it was sent, to the end; return the import's state."""
     with progress("importing", None) as advance:
         while state["status"] in UNFINISHED:
             state = connection.post(f"/v1/imports/{state['import_id']}/work", {})

@@ -167,9 +167,10 @@ class _Known:
                 return None
             return [Fault("trade_id", "is taken by an instruction with other contents")]
         faults = self._screen.executor_fault(said) + self._id_faults(said)
-        if self._transferred.get(said.trade_id, particulars(said)) != particulars(said):
+        transferred = self._transferred.get(said.trade_id)
+        if transferred is not None and transferred != particulars(said):
             faults.append(Fault("trade_id", "is a transfer on the ledger with other contents"))
-        if said.transfer_type == CANCEL:
+        if said.transfer_type == CANCEL and transferred is None:
             faults += self._cancel_faults(said)
         if not faults:
             self._batch[said.trade_id] = particulars(said)

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,6 +210,28 @@ def test_a_cancel_is_matched_with_what_it_undoes(customers: Engine, clerk: Clerk
             instructing.match(session, mine, ledger, [one])
         ledger.known_trades["TRD00000001"] = on_ledger(original)
         instructing.match(session, mine, ledger, [one])
+
+
+def test_a_cancel_that_stands_on_the_ledger_can_still_be_instructed(
+    customers: Engine, clerk: Clerks
+):
+    """It is the cancel that made the trade cancelled; another one is too late."""
+    ledger, mine, firm = KnownLedger(), clerk("custody-a"), clerk("entrusted-a")
+    original = transfer(1, from_investor_id="INV000001", to_investor_id="INV000002")
+    sides = {"from_investor_id": "INV000002", "to_investor_id": "INV000001"}
+    done, late = cancel(2, 1, **sides), cancel(3, 1, **sides)
+    replace = msgspec.structs.replace
+    ledger.known_trades["TRD00000001"] = replace(on_ledger(original), cancelled=True)
+    ledger.known_trades["TRD00000002"] = replace(on_ledger(done), own=True)
+    with writing(customers) as session:
+        with pytest.raises(RecordMalformed) as refused:
+            instructing.submit(session, firm, ledger, late)
+        assert [fault.where for fault in refused.value.faults] == ["cancels_trade_id"]
+        one = instructing.submit(session, firm, ledger, done).instruction_id
+        instructing.match(session, mine, ledger, [one])
+        instructing.approve(session, mine, ledger, [one])
+        (shown,) = instructing.execute(session, mine, ledger, [one])
+    assert (shown.status, shown.transfer_txid) == ("executed", TXID)
 
 
 SIDES = st.sampled_from(["", "INV000001", "INV000009"])
