@@ -26,7 +26,7 @@ from ledger.paging import Prepared, Shape
 from ledger.pseudonyms import CursorKey, Pseudonyms
 from ledger.tables import PROTECTED
 from ledger.visible import Column, View
-from policies.compilation import Decision
+from policies.compilation import Decision, Permission
 from policies.rules import Effect
 
 STAMP: dict[str, Any] = {"sekisho_ledger": True}
@@ -79,7 +79,7 @@ class Gateway:
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
-        self._statements: dict[tuple[int, int, Shape], Prepared] = {}
+        self._statements: dict[tuple[int, Permission, Shape], Prepared] = {}
 
     def page(
         self,
@@ -144,8 +144,8 @@ class Gateway:
         return self._pseudonyms.cursor(viewer.member_id, resource, key)
 
     def _prepared(self, view: View, decision: Decision, shape: Shape) -> Prepared:
-        """Return the page's statement, made once for each view, decision and shape."""
-        key = (id(view), id(decision), shape)
+        """Return the page's statement, made once for each view, permission and shape."""
+        key = (id(view), decision.permission, shape)
         kept = self._statements.get(key)
         if kept is None:
             if len(self._statements) >= MAX_STATEMENTS:

@@ -51,8 +51,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._names: dict[tuple[str, int], set[tuple[str, str]]] = {}
-        self._decisions: dict[int, Decision] = {}
+        self._names: dict[tuple[str, Decision], set[tuple[str, str]]] = {}
 
     def take(self, member_id: str, decision: Decision, names: Iterable[str]) -> None:
         """Note that `member_id` was shown what `names` name, of the decision's resource."""
@@ -60,17 +59,14 @@ class Notes:
         shown = {(resource, name) for name in names}
         if shown:
             with self._lock:
-                self._decisions[id(decision)] = decision
-                self._names.setdefault((member_id, id(decision)), set()).update(shown)
+                self._names.setdefault((member_id, decision), set()).update(shown)
 
     def drain(self) -> list[Read]:
         """Return what was noted since the last time."""
         with self._lock:
             names, self._names = self._names, {}
-            decisions, self._decisions = self._decisions, {}
         reads = []
-        for (member_id, key), shown in sorted(names.items()):
-            decision = decisions[key]
+        for (member_id, decision), shown in names.items():
             hashes = sorted(name_hash(*name) for name in shown)
             reads += [
                 Read(

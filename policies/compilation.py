@@ -11,8 +11,8 @@ from policies.resources import ANY, READ, Resource, single_arm
 from policies.rules import EVERY_FIELD, Effect, Rule, RuleSet
 from policies.shadows import Cell, cells_of
 
-MAX_MERGED = 65_536
-"""Merged answers that are kept: all pairs of a set of 9 roles and an action are fewer."""
+MAX_MERGED = 512
+"""Merged permissions that are kept for one action: all sets of the 9 roles are as many."""
 
 NO_FIELDS: Mapping[str, Effect] = MappingProxyType({})
 """What actions that show no fields grant."""
@@ -34,20 +34,54 @@ class Grant(msgspec.Struct, frozen=True):
     fields: Mapping[str, Effect]
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """Yes, and how far: an actor may do this, in these arms, for these reasons.
+class Permission(msgspec.Struct, frozen=True, eq=False):
+    """What some sets of roles may do of one action; one object for all that grant the very same.
 
     Args:
-        rule_set: digest of the rule set that decided.
+        source: the rules that grant it.
         action: `resource:verb`.
-        rules: the rules that decided, with their lines; denies that took something away included.
-        grants: one for each arm, in the resource's order; never empty.
+        grants: one for each arm, in the resource's order; empty when rules deny everything.
     """
 
-    rule_set: str
+    source: "CompiledRules"
     action: str
-    rules: tuple[str, ...]
     grants: tuple[Grant, ...]
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """Yes, and how far: an actor may do this, in these arms, for these reasons.
+
+    Made anew for each question, of two words: what is granted is shared by all who are granted
+    it, and the reasons are read from the rules when somebody asks for them. So a decision touches
+    as little memory among 100,000 rules as among 100.
+
+    Args:
+        permission: what is granted.
+        held: the roles held that have a say, as `CompiledRules` numbers them.
+    """
+
+    permission: Permission
+    held: int
+
+    @property
+    def rule_set(self) -> str:
+        """Digest of the rule set that decided."""
+        return self.permission.source.digest
+
+    @property
+    def action(self) -> str:
+        """`resource:verb`."""
+        return self.permission.action
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that decided, with their lines; denies that took something away included."""
+        return self.permission.source.reasons(self.held, self.permission.action)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """One for each arm, in the resource's order; never empty."""
+        return self.permission.grants
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -96,13 +130,14 @@ class CompiledRules:
     without any cell admits nothing. Without a rule the answer is no.
     """
 
-    __slots__ = ("_merged", "_rules", "_table", "rule_set")
+    __slots__ = ("_bits", "_past", "_rules", "_table", "rule_set")
 
     def __init__(self, rule_set: RuleSet) -> None:
         self.rule_set = rule_set
         self._rules = _index(rule_set)
-        self._table = _tabulate(rule_set, self._rules)
-        self._merged: dict[tuple[frozenset[str], str], Decision | Refusal] = {}
+        self._bits = {role: 1 << i for i, role in enumerate(sorted(rule_set.vocabulary.roles))}
+        self._table = _tabulate(self, self._rules, self._bits)
+        self._past: dict[Permission, Permission] = {}
 
     @property
     def digest(self) -> str:
@@ -127,59 +162,73 @@ class CompiledRules:
     def answer(self, actor: Actor, action: str) -> Decision | Refusal:
         """Return the decision or the refusal for an actor, as data."""
         answer = self.judge(actor.roles, action)
-        return own_past(answer) if actor.suspended else answer
+        return self._own_past(answer) if actor.suspended else answer
 
     def judge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
         """Return the decision or the refusal for a set of roles, as data.
 
-        One look-up for each role held. Where every role that has a say grants the very same, the
-        rules of the one whose name sorts first decide; else roles are merged, once, and kept.
+        One look-up for each role held and one for the action. Roles that grant different things
+        are merged, once, and kept.
         """
+        mask, bits = 0, self._bits
+        for role in roles:
+            mask |= bits.get(role, 0)
         column = self._table.get(action)
-        first = ""
-        if column is not None:
-            for role in roles:
-                if role in column.answers:
-                    if not first or (column.uniform and role < first):
-                        first = role
-                    elif not column.uniform:
-                        return self._merge(roles, action)
-            if first:
-                return column.answers[first]
-        held = ", ".join(sorted(roles)) or "no role"
-        message = f"no rule lets {held} do {action}"
-        return Refusal(self.rule_set.digest, str(action), message, ())
+        if column is None or not (held := mask & column.roles):
+            names = ", ".join(sorted(roles)) or "no role"
+            message = f"no rule lets {names} do {action}"
+            return Refusal(self.rule_set.digest, str(action), message, ())
+        permission = column.common or column.merged.get(held) or self._merge(column, held, action)
+        if permission.grants:
+            return Decision(permission, held)
+        return self._refuse(held, permission.action)
 
     def rules_for(self, roles: frozenset[str], action: str) -> tuple[Rule, ...]:
         """Return every rule that speaks of `action` to a holder of these roles, by line."""
         rules = {rule.line: rule for role in roles for rule in self._rules.get((role, action), ())}
         return tuple(rules[line] for line in sorted(rules))
 
-    def _merge(self, roles: frozenset[str], action: str) -> Decision | Refusal:
-        answer = self._merged.get((roles, action))
-        if answer is None:
-            answer = _decide(self.rule_set, str(action), self.rules_for(roles, action))
-            if len(self._merged) < MAX_MERGED:
-                self._merged[roles, str(action)] = answer
-        return answer
+    def reasons(self, held: int, action: str) -> tuple[str, ...]:
+        """Return the rules that decide of `action` for the roles `held`, with their lines."""
+        return _decide(self.rule_set, action, self._rules_of(held, action)).rules
 
+    def _rules_of(self, held: int, action: str) -> tuple[Rule, ...]:
+        return self.rules_for(frozenset(r for r, bit in self._bits.items() if bit & held), action)
 
-def own_past(answer: Decision | Refusal) -> Decision | Refusal:
-    """Return what is left of `answer` for a suspended member: to read its own past, nothing else.
+    def _merge(self, column: "_Column", held: int, action: str) -> Permission:
+        action = str(action)
+        verdict = _decide(self.rule_set, action, self._rules_of(held, action))
+        permission = Permission(self, action, verdict.grants)
+        if len(column.merged) < MAX_MERGED:
+            # Of threads that merge the same at the same time one keeps its own; all are equal.
+            return column.merged.setdefault(held, permission)
+        return permission
 
-    No rule set can give more. What is left are the arms that admit rows of its own, of its
-    customers or of its products, and what has no rows to hide because every member may know it:
-    who belongs to the network, what was proposed and decided.
-    """
-    if isinstance(answer, Refusal):
-        return answer
-    left = tuple(
-        grant for grant in answer.grants if not grant.fields or grant.arm not in _EVERYBODYS
-    )
-    if answer.action.partition(":")[2] == READ and left:
-        return Decision(answer.rule_set, answer.action, answer.rules, left)
-    message = f"suspended: {answer.action} is more than to read one's own past"
-    return Refusal(answer.rule_set, answer.action, message, answer.rules)
+    def _refuse(self, held: int, action: str) -> Refusal:
+        verdict = _decide(self.rule_set, action, self._rules_of(held, action))
+        words = f"rules deny {action}" if verdict.denied else f"no rule allows {action}"
+        return Refusal(self.digest, action, words, verdict.rules)
+
+    def _own_past(self, answer: Decision | Refusal) -> Decision | Refusal:
+        """Return what is left of `answer` for a suspended member: to read its own past only.
+
+        No rule set can give more. What is left are the arms that admit rows of its own, of its
+        customers or of its products, and what has no rows to hide because every member may know
+        it: who belongs to the network, what was proposed and decided.
+        """
+        if isinstance(answer, Refusal):
+            return answer
+        whole = answer.permission
+        past = self._past.get(whole)
+        if past is None:
+            is_read = whole.action.partition(":")[2] == READ
+            left = tuple(g for g in whole.grants if not g.fields or g.arm not in _EVERYBODYS)
+            past = Permission(self, whole.action, left if is_read else ())
+            past = self._past.setdefault(whole, past)
+        if past.grants:
+            return Decision(past, answer.held)
+        message = f"suspended: {answer.action} is more than to read one's own past"
+        return Refusal(answer.rule_set, answer.action, message, answer.rules)
 
 
 def compile_rules(rule_set: RuleSet) -> CompiledRules:
@@ -200,35 +249,55 @@ def _index(rule_set: RuleSet) -> Mapping[tuple[str, str], tuple[Rule, ...]]:
     return MappingProxyType({key: tuple(rules) for key, rules in index.items()})
 
 
-def _tabulate(
-    rule_set: RuleSet, rules: Mapping[tuple[str, str], tuple[Rule, ...]]
-) -> Mapping[str, "_Column"]:
-    """Return the answers for each action, role by role; equal grants are one object."""
-    table: dict[str, dict[str, Decision | Refusal]] = {}
-    shapes: dict[object, tuple[Grant, ...]] = {}
-    for (role, action), own in rules.items():
-        answer = _decide(rule_set, action, sorted(own, key=lambda rule: rule.line))
-        shape = tuple((grant.arm, *grant.fields.items()) for grant in answer.grants)
-        shared = shapes.setdefault(shape, answer.grants)
-        table.setdefault(action, {})[role] = msgspec.structs.replace(answer, grants=shared)
-    return {
-        action: _Column(len({id(a.grants) for a in answers.values()}) == 1, answers)
-        for action, answers in table.items()
-    }
-
-
 class _Column(msgspec.Struct, frozen=True):
-    """The answers for one action: `uniform` if all of them grant the very same.
+    """What there is to say of one action.
 
-    Then no role denies what another grants: it would not grant it itself.
+    Args:
+        roles: the roles that have a say, as bits.
+        common: what each of them grants, if all grant the very same. Then so does every set of
+            them: no role denies what another grants, for it would not grant it itself.
+        merged: else what a set of them grants, as far as it was worked out.
     """
 
-    uniform: bool
-    answers: Mapping[str, Decision | Refusal]
+    roles: int
+    common: Permission | None
+    merged: dict[int, Permission]
 
 
-def _decide(rule_set: RuleSet, action: str, rules: Iterable[Rule]) -> Decision | Refusal:
-    digest = rule_set.digest
+class _Verdict(msgspec.Struct, frozen=True):
+    """What rules come to: what they grant, which of them made it so, whether some only denied."""
+
+    grants: tuple[Grant, ...]
+    rules: tuple[str, ...]
+    denied: bool
+
+
+def _tabulate(
+    source: CompiledRules,
+    rules: Mapping[tuple[str, str], tuple[Rule, ...]],
+    bits: Mapping[str, int],
+) -> Mapping[str, _Column]:
+    """Return what each action's roles grant; equal grants are one object."""
+    shapes: dict[object, tuple[Grant, ...]] = {}
+    permissions: dict[tuple[str, int], Permission] = {}
+    table: dict[str, dict[int, Permission]] = {}
+    for (role, action), own in rules.items():
+        ordered = sorted(own, key=lambda rule: rule.line)
+        grants = _decide(source.rule_set, action, ordered).grants
+        shape = tuple((grant.arm, *grant.fields.items()) for grant in grants)
+        shared = shapes.setdefault(shape, grants)
+        key = (action, id(shared))
+        permission = permissions.setdefault(key, Permission(source, action, shared))
+        table.setdefault(action, {})[bits[role]] = permission
+    return {action: _column(by_role) for action, by_role in table.items()}
+
+
+def _column(by_role: dict[int, Permission]) -> _Column:
+    first, *others = set(by_role.values())
+    return _Column(sum(by_role), None if others else first, by_role if others else {})
+
+
+def _decide(rule_set: RuleSet, action: str, rules: Iterable[Rule]) -> _Verdict:
     resource = rule_set.vocabulary.resources[action.partition(":")[0]]
     denied: dict[Cell, Rule] = {}
     granted: dict[Cell, Rule] = {}
@@ -244,10 +313,7 @@ def _decide(rule_set: RuleSet, action: str, rules: Iterable[Rule]) -> Decision |
     }
     names = tuple(decisive[line].reference for line in sorted(decisive))
     grants = tuple(_grants(resource, action, granted, denied))
-    if not grants:
-        message = f"rules deny {action}" if granted else f"no rule allows {action}"
-        return Refusal(digest, action, message, names)
-    return Decision(digest, action, names, grants)
+    return _Verdict(grants, names, bool(granted) and not grants)
 
 
 def _clearer(rule: Rule, than: Rule) -> bool:

@@ -4,10 +4,10 @@ import pytest
 
 from policies.actions import Action
 from policies.actors import Actor
-from policies.compilation import CompiledRules, Decision, compile_rules
+from policies.compilation import MAX_MERGED, CompiledRules, Decision, compile_rules
 from policies.engine import parse_rule_set, shipped_text
 from policies.errors import Denied
-from policies.resources import ROLE_GROUPS, ROLES
+from policies.resources import ROLE_GROUPS, ROLES, Resource, Vocabulary
 from policies.rules import Effect
 
 
@@ -139,10 +139,47 @@ def test_of_rules_that_show_the_same_the_earliest_is_named(
     assert [name.split(":")[0] for name in both.rules] == ["line 1", "line 4"]
 
 
-def test_answers_for_the_same_roles_are_the_same_object(shipped: CompiledRules) -> None:
-    roles = ("custodian", "registrar")
-    decision = shipped.decide(actor(*roles), Action.TRANSFER_READ)
-    assert shipped.decide(actor(*reversed(roles)), Action.TRANSFER_READ) is decision
+@pytest.mark.parametrize("suspended", [False, True])
+def test_answers_for_the_same_roles_are_equal_and_share_what_they_grant(
+    shipped: CompiledRules,
+    suspended: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    one = Actor("one", frozenset({"custodian", "registrar"}), suspended=suspended)
+    other = Actor("other", frozenset({"registrar", "custodian", "auditor"}), suspended=suspended)
+    for action in (Action.TRANSFER_READ, Action.MEMBERSHIP_READ):
+        decision, again = shipped.decide(one, action), shipped.decide(one, action)
+        assert again == decision
+        assert again.permission is decision.permission
+    assert shipped.decide(other, Action.TRANSFER_READ) == shipped.decide(one, Action.TRANSFER_READ)
+
+
+def test_what_every_role_grants_alike_is_named_by_the_earliest_rule() -> None:
+    rule = "p, role:{}, vote, cast, any, *, allow"
+    text = "\n".join(map(rule.format, ("registrar", "custodian")))
+    assert decide(text, "vote:cast", "custodian").rules == ("line 2: " + rule.format("custodian"),)
+    both = decide(text, "vote:cast", "custodian", "registrar")
+    assert both.rules == ("line 1: " + rule.format("registrar"),)
+
+
+def test_more_merged_roles_than_are_kept_are_merged_anew() -> None:
+    roles = [f"r{n:02}" for n in range(11)]
+    resource = Resource("row", frozenset({"read"}), ("f", "g"), {"one": ("one",)})
+    vocabulary = Vocabulary(frozenset(roles), frozenset(), {"row": resource})
+    text = "\n".join(
+        f"p, role:{role}, row, read, one, {'f' if n % 2 else 'g'}, clear"
+        for n, role in enumerate(roles)
+    )
+    rules = compile_rules(parse_rule_set(text, vocabulary))
+    sets = [
+        frozenset(role for n, role in enumerate(roles) if mask >> n & 1)
+        for mask in range(1, 1 << len(roles))
+    ]
+    assert len(sets) > MAX_MERGED
+    for _ in range(2):
+        for held in sets:
+            answer = rules.judge(held, "row:read")
+            assert isinstance(answer, Decision)
+            assert answer.clear_fields == {"f" if int(role[1:]) % 2 else "g" for role in held}
 
 
 def test_a_plain_deny_wins_too() -> None:
