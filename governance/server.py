@@ -1,5 +1,6 @@
 """Runs the HTTP server: API processes under one supervisor, stopped in good order by SIGTERM."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -9,17 +10,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from granian._granian import ListenerSpec, SocketHolder
 from granian.constants import Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
-from granian.server import Server
 from granian.server.common import AbstractServer
+from granian.server.mp import MPServer
 
 from governance.access.fronting import LOOPBACK, check_tls, fronted
 from governance.assembly.founding import create_network
 from governance.assembly.publishing import check_log
+from governance.errors import SettingsInvalid
 from governance.observation import configure_logging
 from governance.settings import Settings, as_environment
 from governance.supervision import serve_until_stopped
+from policies.errors import Fault
 
 HEADER_TIMEOUT_MS = 10_000
 """How long a client may take to send its headers, in milliseconds."""
@@ -43,7 +47,8 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
         say: takes lines for the person at the terminal: what was made, where it listens.
 
     Raises:
-        SettingsInvalid: client certificates are demanded without TLS, or from a proxy as well.
+        SettingsInvalid: client certificates are demanded without TLS, or from a proxy as well; the
+            server cannot listen at its host and port.
         ServerUnreachable: the process that ends mutual TLS has ended.
         LogRolledBack, LogForked, LogStateInvalid: the database is not the one whose last
             checkpoint this machine signed; nothing is served.
@@ -55,16 +60,46 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     os.environ.update(as_environment(settings))
     say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
     with fronted() if settings.tls_client_ca else nullcontext() as inner:
-        serve_until_stopped(lambda: _server(settings, inner))
+        address = settings.host if inner is None else LOOPBACK
+        port = settings.port if inner is None else inner
+        held = _bind(address, port)
+        multiprocessing.set_start_method("fork", force=True)  # the processes inherit the socket
+        serve_until_stopped(lambda: _server(settings, address, port, held))
 
 
-def _server(settings: Settings, inner: int | None) -> AbstractServer[Any]:
-    """Return the server; on the loopback port `inner` where another process ends TLS."""
+def _bind(address: str, port: int) -> SocketHolder:
+    try:
+        return ListenerSpec(address, port, BACKLOG).build()
+    except (RuntimeError, ValueError) as error:
+        why = str(error).partition("\n")[0]
+        message = f"the server cannot listen at {address}:{port}: {why}"
+        raise SettingsInvalid(message, (Fault("port", why),)) from error
+
+
+class _Server(MPServer):
+    """Granian, its workers listening on a socket that this process holds.
+
+    Each would open one of its own: who connects while none lives would be refused, and what had
+    connected to one that is killed would be cut off. So they wait for the next.
+    """
+
+    def __init__(self, *arguments: Any, held: SocketHolder, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._held = held
+
+    def _init_shared_socket(self) -> None:
+        self._ssp, self._sso = None, None
+        self._shd = self._held  # type: ignore[assignment] # its type is of None, the initial value
+
+
+def _server(settings: Settings, address: str, port: int, held: SocketHolder) -> AbstractServer[Any]:
+    """Return a server on the socket `held`, which is bound to `address` and `port`."""
     here = bool(settings.tls_certificate) and not settings.tls_client_ca
-    return Server(
+    return _Server(
         "governance.app:create_app",
-        address=settings.host if inner is None else LOOPBACK,
-        port=settings.port if inner is None else inner,
+        held=held,
+        address=address,
+        port=port,
         interface=Interfaces.ASGI,
         factory=True,
         workers=settings.workers,
