@@ -1,5 +1,7 @@
 """Certificates over real server processes: killed while they issue, two over one database."""
 
+import base64
+import datetime as dt
 import subprocess
 import sys
 import threading
@@ -8,12 +10,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
 from governance.access.fronting import free_port
-from governance.client import governing, joining, renewing
+from governance.client import governing, joining, mapping, renewing
+from governance.client.anchors import fetch_anchors, pin_anchors
 from governance.client.connection import Connection, Refused
 from governance.client.folder import MemberFile, MemberFolder
 from governance.decisions.actions import Revoke, RotateCaKey
@@ -129,24 +135,95 @@ def decide(chief: Connection, action: Revoke | RotateCaKey) -> None:
     assert found["status"] == "approved", found
 
 
+def governance(settings: Settings, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command of `sekisho governance` with the root, on the servers' machine."""
+    offline = settings.data_dir / "offline"
+    root = ("--root", offline / "root.key", "--passphrase-file", offline / "root.passphrase")
+    return subprocess.run(
+        (sys.executable, "-m", "governance.cli", "governance", *words, *root),
+        env=as_environment(settings),
+        capture_output=True,
+        check=False,
+    )
+
+
+def put_next_authority_in_force(settings: Settings, chief: Connection) -> None:
+    made = governance(settings, "certify-authority", "--json")
+    assert made.returncode == 0, made.stderr
+    digest = msgspec.json.decode(made.stdout)["certificate"]
+    decide(chief, RotateCaKey(certificate=digest))
+
+
 def test_the_next_issuing_authority_is_certified_and_put_in_force(
     processes: tuple[Settings, Settings], tmp_path: Path
 ) -> None:
     settings = processes[0]
-    offline = settings.data_dir / "offline"
-    command = (
-        *(sys.executable, "-m", "governance.cli", "governance", "certify-authority", "--json"),
-        *("--root", offline / "root.key", "--passphrase-file", offline / "root.passphrase"),
-    )
-    made = subprocess.run(command, env=as_environment(settings), capture_output=True, check=True)
-    digest = msgspec.json.decode(made.stdout)["certificate"]
     folder = chair(settings)
     with Connection.of(folder) as connection:
         before = renewing.renew(connection, folder)
-        decide(connection, RotateCaKey(certificate=digest))
+        put_next_authority_in_force(settings, connection)
         after = renewing.renew(connection, folder)
         connection.get("/v1/members")
     assert "1" in before.issuer.rfc4514_string()
     assert before.issuer != after.issuer
     joined = join(settings, tmp_path / "fund", "fund-a")
     assert joined.certificate is not None
+
+
+def revoked_by_root(server: str) -> set[int]:
+    crl = x509.load_der_x509_crl(httpx.get(f"{server}/crl/root-1.crl").content)
+    return {entry.serial_number for entry in crl}
+
+
+def authorities(server: str) -> set[int]:
+    """Return the serials of the authorities that a server gives to who enrols."""
+    pkcs7 = base64.b64decode(httpx.get(f"{server}/.well-known/est/cacerts").content)
+    return {found.serial_number for found in load_der_pkcs7_certificates(pkcs7)}
+
+
+def mapped(connection: Connection, member_id: str) -> set[int]:
+    """Return the serials of a member's certificates in the verified network map."""
+    found = mapping.fetch_map(connection, dt.datetime.now(dt.UTC))
+    member = next(m for m in found.members if m.member_id == member_id)
+    ders = (der for node in member.nodes for der in node.certificates)
+    return {x509.load_der_x509_certificate(der).serial_number for der in ders}
+
+
+def test_a_compromised_issuing_authority_is_revoked(
+    processes: tuple[Settings, Settings], tmp_path: Path
+) -> None:
+    """By command, with the offline root, while two servers run; members renew, and none stops."""
+    servers = [settings.url for settings in processes]
+    folder = join(processes[0], tmp_path / "fund", "fund-a")
+    own = x509.load_pem_x509_certificate(folder.certificate.encode())
+    revoke = ("revoke-authority", "issuing-1", "--yes")
+    with (
+        Connection.of(chair(processes[0])) as chief,
+        Connection(servers[0], folder) as here,
+        Connection(servers[1], folder) as there,
+    ):
+        pin_anchors(folder.path, fetch_anchors(here))
+        early = governance(processes[0], *revoke)
+        assert early.returncode == 1
+        assert b"put another in force" in early.stderr
+        old = x509.load_der_x509_certificate(httpx.get(f"{servers[0]}/ca/issuing-1.cer").content)
+        assert [old.serial_number in authorities(server) for server in servers] == [True, True]
+        assert mapped(there, "fund-a") == {own.serial_number}
+        put_next_authority_in_force(processes[0], chief)
+        done = governance(processes[0], *revoke)
+        assert done.returncode == 0, done.stderr
+        for server, connection in zip(servers, (here, there), strict=True):
+            assert revoked_by_root(server) == {old.serial_number}
+            assert old.serial_number not in authorities(server)
+            assert mapped(connection, "fund-a") == set()
+        assert x509.load_der_x509_crl(
+            httpx.get(f"{servers[1]}/crl/issuing-1.crl").content
+        ).is_signature_valid(old.public_key())  # it goes on, for who has not heard
+        new = renewing.renew(there, folder)
+        assert new.issuer != own.issuer
+        for connection in (here, there):
+            assert mapped(connection, "fund-a") == {new.serial_number}
+            assert connection.get("/v1/members")["members"]
+        again = governance(processes[0], *revoke)
+        assert (again.returncode, b"revoked already" in again.stderr) == (1, True)
+    assert join(processes[1], tmp_path / "late", "fund-b").certificate is not None

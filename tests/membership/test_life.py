@@ -341,3 +341,4 @@ TestDeepLife = pytest.mark.slow(DeepLife.TestCase)
 TestDeepLife.settings = settings(
     settings.get_profile("deep"), max_examples=60, stateful_step_count=40
 )
+"""Some 2,400 steps, whatever the profile says: a minute or two of one core."""
