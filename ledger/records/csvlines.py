@@ -17,7 +17,7 @@ ENCODINGS = {"utf-8": UTF8, "shift_jis": SHIFT_JIS, "cp932": SHIFT_JIS}
 """The names by which an encoding may be declared."""
 
 MAX_LINE = 64 << 10
-"""Bytes of the longest line: fifty times the longest investor record."""
+"""Bytes of the longest line: more than ten times the longest investor record."""
 
 MAX_RECORD_LINES = 100
 """Lines of the longest record: a quote that is never closed must not swallow the file."""
