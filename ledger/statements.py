@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 PAYLOAD_TYPE = "application/vnd.sekisho.{kind}.v1+json"
+_BEFORE_KIND, _AFTER_KIND = PAYLOAD_TYPE.split("{kind}")
 MAX_LIFETIME = dt.timedelta(days=7)
 """The longest time between a statement's issue and its expiry."""
 
@@ -47,8 +48,7 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def kind(self) -> str:
         """The statement's kind, read from the payload type."""
-        prefix, suffix = PAYLOAD_TYPE.split("{kind}")
-        return self.payloadType.removeprefix(prefix).removesuffix(suffix)
+        return self.payloadType.removeprefix(_BEFORE_KIND).removesuffix(_AFTER_KIND)
 
     def payload_bytes(self) -> bytes:
         """Return the signed bytes.
@@ -176,7 +176,11 @@ def read_statement(envelope: Envelope, kind: str, body: type[Body]) -> Statement
 
 
 def open_statement(
-    envelope: Envelope, raw: bytes, statement: Statement[Body], key: PublicKey
+    envelope: Envelope,
+    raw: bytes,
+    statement: Statement[Body],
+    key: PublicKey,
+    known_as: str | None = None,
 ) -> Opened[Body]:
     """Return the statement as opened by `key`.
 
@@ -185,11 +189,12 @@ def open_statement(
         raw: the envelope's bytes as they came.
         statement: what `read_statement(envelope, ...)` returned.
         key: a key that belonged to the author at the time.
+        known_as: its key id, if the caller has worked it out before.
 
     Raises:
         SignatureInvalid: no signature by that key, or it does not verify.
     """
-    wanted = key_id(key)
+    wanted = known_as or key_id(key)
     found = [s for s in envelope.signatures if s.keyid == wanted]
     if not found:
         raise SignatureInvalid(f"no signature by key {wanted}")

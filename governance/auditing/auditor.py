@@ -15,12 +15,12 @@ from contracts.submission import PACKAGE_KIND
 from governance.auditing import sayings
 from governance.auditing.certificates import Certificates
 from governance.auditing.documents import Documents, RuleSets
-from governance.auditing.entries import Entry, read_entry
+from governance.auditing.entries import COMMITTED_KINDS, Entry, read_entry
 from governance.auditing.evidence import Contracts
 from governance.auditing.transactions import PREFIX, Transactions
 from governance.decisions import statements as said
 from governance.decisions.network import NetworkState
-from governance.decisions.replay import Replay, read_key
+from governance.decisions.replay import GOVERNANCE_KINDS, Replay, read_key
 from governance.errors import EntryWrong
 from governance.identity import announcements as announced
 from ledger.errors import LedgerError
@@ -31,6 +31,9 @@ from ledger.statements import Envelope, read_statement
 
 MOST_BEFORE_GENESIS = 64
 """Entries that may precede the genesis statement: the authority's and the first certificates."""
+
+PLAIN_COMMITMENTS = COMMITTED_KINDS - {EVIDENCE_KIND}
+"""The commitments of which an audit sees nothing but their form."""
 
 AUTHORITY, CERTIFICATE, REVOCATION = "authority", "certificate", "revocation"
 Listener = Callable[[Entry, NetworkState], None]
@@ -85,16 +88,9 @@ class Auditor:
             if len(self._before) > MOST_BEFORE_GENESIS:
                 raise EntryWrong(f"entry {index}: no genesis statement came before it")
             return
-        with _naming(entry):
-            self._check_author(entry)
-            self.replay.feed(entry.index, entry.data)
-        state = self.replay.state
-        self.certificates.follow(state)
-        self._check_earlier()
-        with _naming(entry):
-            self._check(entry, state)
+        self._judge(entry)
         if self._listener is not None:
-            self._listener(entry, state)
+            self._listener(entry, self.replay.state)
 
     def take_all(self, first: int, entries: Sequence[bytes]) -> None:
         """Take the entries from index `first` on, as `take` each.
@@ -102,12 +98,16 @@ class Auditor:
         Raises:
             EntryWrong, ReplayDiffers: one is not what must stand there; the message names it.
         """
-        founded = self._before is None
-        if founded and isinstance(entries, Bundle) and self.transactions.take_bundle(entries):
-            self._count += len(entries)
+        if not isinstance(entries, Bundle):
+            for index, data in enumerate(entries, first):
+                self.take(index, data)
             return
-        for index, data in enumerate(entries, first):
-            self.take(index, data)
+        for run in entries.runs:
+            if self._before is None and self.transactions.take_run(entries, run):
+                self._count += run.width
+                continue
+            for place in range(run.first, run.first + run.width):
+                self.take(first + place, entries[place])
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.
@@ -121,18 +121,34 @@ class Auditor:
         self.certificates.finish()
         return state
 
-    def _check_earlier(self) -> None:
+    def _judge(self, entry: Entry) -> None:
+        """Judge an entry on the network before it, which it may change."""
+        envelope = entry.envelope
+        if envelope is None and entry.kind in PLAIN_COMMITMENTS:
+            return  # it is judged by who may read what is behind it
+        with _naming(entry):
+            if envelope is not None and entry.kind in GOVERNANCE_KINDS:
+                self._check_author(entry, envelope)
+                self.replay.feed_opened(entry.index, envelope, entry.data)
+            state = self.replay.state
+            self.certificates.follow(state)
+        if self._before is not None:
+            self._check_earlier(self._before)
+        with _naming(entry):
+            self._check(entry, state)
+
+    def _check_earlier(self, before: Sequence[Entry]) -> None:
         """Judge what stood before the genesis statement, once that is there."""
-        before, self._before = self._before or (), None
+        self._before = None
         for entry in before:
             with _naming(entry):
                 if entry.kind not in (AUTHORITY, CERTIFICATE, REVOCATION):
                     raise EntryWrong("it stands before the genesis statement")
                 self._check(entry, self.replay.state)
 
-    def _check_author(self, entry: Entry) -> None:
-        if entry.envelope is not None and entry.kind in said.MEMBER_KINDS:
-            self._sayings.take_governance(entry, entry.envelope, self.replay.state)
+    def _check_author(self, entry: Entry, envelope: Envelope) -> None:
+        if entry.kind in said.MEMBER_KINDS:
+            self._sayings.take_governance(entry, envelope, self.replay.state)
 
     def _check(self, entry: Entry, state: NetworkState) -> None:
         """Hand an entry to whom it concerns beside the replay."""
@@ -142,8 +158,10 @@ class Auditor:
                 raise EntryWrong("the seal does not cover the entries up to itself")
         elif entry.kind == EVIDENCE_KIND:
             self.contracts.attest(entry, _service(state))
-        elif envelope is None or entry.kind in said.MEMBER_KINDS:
-            pass  # a commitment is judged by who may read what is behind it, a vote by the replay
+        elif envelope is None:
+            raise EntryWrong("no commitment of this kind is known")
+        elif entry.kind in said.MEMBER_KINDS:
+            pass  # the replay judges it
         elif entry.kind in said.SERVICE_KINDS:
             self._check_governance(entry, envelope, state)
         elif entry.kind in (AUTHORITY, CERTIFICATE, REVOCATION):

@@ -16,7 +16,7 @@ from contracts.submission import PACKAGE_KIND, ContractPackage
 from governance.auditing.certificates import Certificates
 from governance.auditing.entries import Entry
 from governance.decisions.network import ADMINISTRATOR, NetworkState
-from governance.decisions.replay import read_key
+from governance.decisions.replay import open_with, read_key
 from governance.decisions.statements import MEMBER_KINDS, PROPOSAL
 from governance.errors import EntryWrong, GovernanceError
 from governance.incidents import statements as incidents
@@ -169,7 +169,6 @@ def open_said(
     statement = read_statement(envelope, entry.kind, body)
     for signature in envelope.signatures:
         if signature.keyid in state.service_keys and statement.network == state.network:
-            key = read_key(state.service_keys[signature.keyid])
-            open_statement(envelope, entry.data, statement, key)
+            open_with(envelope, entry.data, statement, state.service_keys[signature.keyid])
             return statement.body, statement.issued_at
     raise EntryWrong("not signed by the service of this network")

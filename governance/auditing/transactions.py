@@ -14,7 +14,7 @@ from ledger.commitment import log_commitment
 from ledger.errors import LedgerError
 from ledger.hashing import HASH_SIZE
 from ledger.log.merkle import leaf_hash
-from ledger.log.tiles import Bundle
+from ledger.log.tiles import LENGTH, TILE_WIDTH, Bundle, Run
 from ledger.owners import check_owners
 from ledger.signatures import TransactionSignature, check_signature
 from ledger.tearoffs import open_tear_off
@@ -22,8 +22,8 @@ from ledger.views import TransactionView
 
 PREFIX = b'{"sekisho":"transaction/v1"'
 _LENGTH = len(PREFIX) + len(b',"commitment":""}') + 2 * HASH_SIZE
-_STEP = _LENGTH + 2
-_BLANK = _LENGTH.to_bytes(2, "big") + PREFIX + b',"commitment":"%b"}' % (b"0" * 2 * HASH_SIZE)
+_STEP = _LENGTH + LENGTH
+_BLANK = _LENGTH.to_bytes(LENGTH, "big") + PREFIX + b',"commitment":"%b"}' % (b"0" * 2 * HASH_SIZE)
 """A commitment as it stands in a bundle, which gives the length of each entry first: all zeroes."""
 
 _DIGITS = b"0123456789abcdef"
@@ -34,6 +34,8 @@ _LETTERS = [
     if _BLANK[place] in _DIGITS
 ]
 """Where letters of the form itself could be digits, such as the `e` of its first word."""
+
+_BLANKS = _BLANK.translate(_TO_ZERO) * TILE_WIDTH
 
 
 class Transactions:
@@ -66,26 +68,29 @@ class Transactions:
         self._all += hashed
         self._place(index, data)
 
-    def take_bundle(self, bundle: Bundle) -> bool:
-        """Take a bundle of nothing but commitments that are new; return False, if it is not.
+    def take_run(self, bundle: Bundle, run: Run) -> bool:
+        """Take a run of nothing but commitments that are new; return False, if it is not.
 
-        As `take` for each, in a fraction of the time: the bundle is compared as a whole, its digits
+        As `take` for each, in a fraction of the time: the run is compared as a whole, its digits
         taken for zeroes, then the few letters of the form that could be digits.
         """
-        data, count = bundle.data, len(bundle)
-        if bundle.step != _STEP or data.translate(_TO_ZERO) != _BLANK.translate(_TO_ZERO) * count:
+        if run.step != _STEP:
+            return False
+        data, count = bundle.data[run.offset : run.end], run.width
+        if data.translate(_TO_ZERO) != _BLANKS[: len(data)]:
             return False
         if any(data[place::_STEP] != letter * count for place, letter in _LETTERS):
             return False
-        hashed = b"".join(bundle.leaf_hashes())
+        last = run.first + count
+        hashed = b"".join(bundle.leaf_hashes()[run.first : last])
         known = len(self._seen)
         self._seen.update(_first_words(hashed))
         if len(self._seen) != known + count:
             return False  # by words alone; `take` compares the hashes whole
         self._all += hashed
         if self._own:
-            for index, entry in enumerate(bundle, bundle.start):
-                self._place(index, entry)
+            for place in range(run.first, last):
+                self._place(bundle.start + place, bundle[place])
         return True
 
     def _holds(self, hashed: bytes) -> bool:

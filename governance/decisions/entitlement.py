@@ -2,8 +2,6 @@
 
 import datetime as dt
 
-import msgspec
-
 from governance.decisions.actions import (
     Action,
     Admit,
@@ -76,7 +74,7 @@ def received(
         raise KeyNotCertified(f"key {opened.keyid} has no valid certificate of {said.author}")
     seen = {k: v for k, v in state.seen.items() if v > at}
     seen[said.id] = said.expires_at
-    return msgspec.structs.replace(state, seen=seen, at=at)
+    return state.with_same_members(seen=seen, at=at)
 
 
 def _by_service(state: NetworkState, keyid: str, author: Member) -> bool:

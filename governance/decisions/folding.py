@@ -213,7 +213,7 @@ def withdraw(state: NetworkState, opened: Opened[Withdrawal], at: dt.datetime) -
 def due(state: NetworkState, at: dt.datetime) -> Due | None:
     """Return what must happen next at `at`, or None when nothing is due."""
     if state.announced != state.parameters.version:
-        announced = msgspec.structs.replace(state, announced=state.parameters.version, at=at)
+        announced = state.with_same_members(announced=state.parameters.version, at=at)
         return Due(state.parameters, announced)
     for fact in elapsed(state, at):
         return Due(fact, observe(state, fact, at))
@@ -261,7 +261,7 @@ def _conclude(
     carried in time declines the application: it does not stay open without a proposal.
     """
     left = {k: v for k, v in state.proposals.items() if k != proposal.id}
-    closed = msgspec.structs.replace(state, proposals=left, at=at)
+    closed = state.with_same_members(proposals=left, at=at)
     after, status, reasons = closed, outcome.status, outcome.reasons
     applied: tuple[Action, ...] = ()
     if status is Status.APPROVED:
@@ -303,4 +303,4 @@ def _open(state: NetworkState, proposal_id: str) -> OpenProposal:
 
 
 def _put_proposal(state: NetworkState, proposal: OpenProposal) -> NetworkState:
-    return msgspec.structs.replace(state, proposals={**state.proposals, proposal.id: proposal})
+    return state.with_same_members(proposals={**state.proposals, proposal.id: proposal})

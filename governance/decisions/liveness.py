@@ -41,7 +41,7 @@ from governance.decisions.network import (
     MemberStatus,
     NetworkState,
 )
-from governance.decisions.voting import decidable
+from governance.decisions.tallies import decidable
 
 NOTARISING = "notarise"
 """Not voted on, yet needed to decide anything: the service speaks in the notary's name."""
@@ -99,7 +99,15 @@ def undecidable(state: NetworkState, at: dt.datetime) -> frozenset[str]:
 @lru_cache(maxsize=8)
 def _undecidable(judged: _Judged) -> frozenset[str]:
     state, at = judged.state, judged.at
-    lost = {name for name, action in _instances(state) if not decidable(state, action, at)}
+    found: dict[tuple[str, Hashable], bool] = {}
+    lost = set()
+    for name, action in _instances(state):
+        about = (action.name, action.version) if isinstance(action, ContractAction) else None
+        votes = state.voting_rules.actions[kind(action)], about  # two kinds may be voted on alike
+        if votes not in found:
+            found[votes] = decidable(state, action, at)
+        if not found[votes]:
+            lost.add(name)
     return frozenset(lost if _has_notary(state) else lost | {NOTARISING})
 
 

@@ -10,6 +10,7 @@ needed: who was just admitted and has no certificate yet can neither help nor bl
 import datetime as dt
 from enum import StrEnum
 from functools import cached_property
+from typing import Any, Self
 
 import msgspec
 
@@ -229,6 +230,13 @@ class NetworkState(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def _able(self) -> dict[dt.datetime, frozenset[str]]:
         return {}
+
+    def with_same_members(self, **changes: Any) -> Self:
+        """Return the network with `changes`, none to its members: what they are stays known."""
+        after = msgspec.structs.replace(self, **changes)
+        for name in ("_holders", "_able", "voices"):
+            after.__dict__[name] = getattr(self, name)
+        return after
 
     def acting(self, member_id: str) -> bool:
         """Say whether the member may act: active, and its sponsor too if it has one."""

@@ -13,7 +13,8 @@ from governance.decisions.network import Ballot, NetworkState, OpenProposal, bin
 from governance.decisions.statements import DECISION, PROPOSAL, Decision, Proposal
 from governance.decisions.store import load_state, proposal_row, proposal_rows
 from governance.decisions.tables import ProposalRow
-from governance.decisions.voting import Dropped, SeatTally, Status, decide
+from governance.decisions.tallies import SeatTally
+from governance.decisions.voting import Dropped, Status, decide
 from ledger.errors import CursorInvalid
 from ledger.statements import read_envelope, read_statement
 from policies.actions import Action as Permission

@@ -38,16 +38,20 @@ from governance.decisions.statements import (
 from governance.errors import GovernanceError, ReplayDiffers
 from ledger.errors import LedgerError
 from ledger.hashing import content_digest
-from ledger.keys import PublicKey, load_public_key
+from ledger.keys import PublicKey, key_id, load_public_key
 from ledger.statements import (
     Envelope,
     Opened,
+    Statement,
     open_statement,
     read_envelope,
     read_statement,
 )
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+
+GOVERNANCE_KINDS = frozenset({*MEMBER_KINDS, *SERVICE_KINDS})
+"""The kinds of statements about the network."""
 
 KEPT_KEYS = 4096
 """Keys kept ready after they were read once: a member signs many statements with one."""
@@ -96,8 +100,15 @@ class Replay:
             ReplayDiffers: it is not what must stand there; the message names the entry.
         """
         envelope = _governance(data)
-        if envelope is None:
-            return
+        if envelope is not None:
+            self.feed_opened(index, envelope, data)
+
+    def feed_opened(self, index: int, envelope: Envelope, data: bytes) -> None:
+        """Take the statement about the network at `index`, whose envelope is read already.
+
+        Raises:
+            ReplayDiffers: it is not what must stand there; the message names the entry.
+        """
         self._judged = f"entry {index} ({envelope.kind})"
         try:
             self._take(index, envelope, data)
@@ -138,7 +149,7 @@ class Replay:
         statement = read_statement(envelope, GENESIS, Genesis)
         body = statement.body
         for key in (body.service_key, body.administrator.public_key):
-            open_statement(envelope, data, statement, read_key(key))
+            open_with(envelope, data, statement, key)
         return folding.found(body, statement.issued_at)
 
     def _take_service(
@@ -207,7 +218,7 @@ def _governance(data: bytes) -> Envelope | None:
         envelope = read_envelope(data)
     except LedgerError:
         return None
-    return envelope if envelope.kind in (*MEMBER_KINDS, *SERVICE_KINDS) else None
+    return envelope if envelope.kind in GOVERNANCE_KINDS else None
 
 
 @lru_cache(maxsize=KEPT_KEYS)
@@ -224,6 +235,24 @@ def read_key(public_key: str) -> PublicKey:
         raise ReplayDiffers("a public key is not base64") from error
 
 
+@lru_cache(maxsize=KEPT_KEYS)
+def _id_of(public_key: str) -> str:
+    return key_id(read_key(public_key))
+
+
+def open_with(
+    envelope: Envelope, data: bytes, statement: Statement[Body], public_key: str
+) -> Opened[Body]:
+    """Return a statement as opened by a key of the network's state (see `open_statement`).
+
+    Raises:
+        ReplayDiffers: the key cannot be read.
+        LedgerError: it did not sign, or the signature does not hold.
+    """
+    key = read_key(public_key)
+    return open_statement(envelope, data, statement, key, _id_of(public_key))
+
+
 def _open(
     state: NetworkState, envelope: Envelope, data: bytes, body: type[Body]
 ) -> tuple[Body, dt.datetime]:
@@ -232,7 +261,7 @@ def _open(
     known = [s.keyid for s in envelope.signatures if s.keyid in state.service_keys]
     if not known or statement.network != state.network:
         raise ReplayDiffers("not signed by the service of this network")
-    open_statement(envelope, data, statement, read_key(state.service_keys[known[0]]))
+    open_with(envelope, data, statement, state.service_keys[known[0]])
     if statement.issued_at < state.at:
         raise ReplayDiffers(f"said at {statement.issued_at}, after an entry of {state.at}")
     return statement.body, statement.issued_at
@@ -248,7 +277,7 @@ def _said(state: NetworkState, envelope: Envelope, data: bytes, body: type[Body]
     known = [s.keyid for s in envelope.signatures if s.keyid in keys]
     if not known:
         raise ReplayDiffers(f"not signed by a key of {statement.author}")
-    return open_statement(envelope, data, statement, read_key(keys[known[0]]))
+    return open_with(envelope, data, statement, keys[known[0]])
 
 
 def _nothing_due(state: NetworkState, at: dt.datetime) -> None:

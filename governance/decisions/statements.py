@@ -11,7 +11,8 @@ import msgspec
 
 from governance.decisions.actions import Action
 from governance.decisions.parameters import NetworkParameters
-from governance.decisions.voting import Dropped, SeatTally, Status
+from governance.decisions.tallies import SeatTally
+from governance.decisions.voting import Dropped, Status
 from governance.decisions.voting_rules import VotingRules
 
 PROPOSAL = "proposal"

@@ -9,14 +9,25 @@ roles of one seat, the rejection holds.
 
 import datetime as dt
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
-from governance.decisions.actions import Action, ContractAction, contract_key, kind, subject
+from governance.decisions.actions import Action, kind
 from governance.decisions.network import Ballot, Member, NetworkState, OpenProposal, bindings
-from governance.decisions.voting_rules import CONTRACT_USERS, Count, Procedure, Seat
+from governance.decisions.tallies import (
+    OpenSeat,
+    SeatTally,
+    Voices,
+    all_filled,
+    everyone,
+    open_seats,
+    tally_action,
+    tally_all,
+    voices_of,
+)
+from governance.decisions.voting_rules import Procedure
 
 
 class Status(StrEnum):
@@ -28,36 +39,6 @@ class Status(StrEnum):
     EXPIRED = "expired"
     VOID = "void"
     WITHDRAWN = "withdrawn"
-
-
-class SeatTally(msgspec.Struct, frozen=True):
-    """One seat of one action.
-
-    Args:
-        action: the action's place in the proposal, counted from 0.
-        kind: the action's kind.
-        seat: the seat's name.
-        required: how many organisations must approve; 0 where the seat is waived.
-        electorate: the organisations that have a vote here.
-        approved: those that approve.
-        rejected: those that reject.
-        missing: those that said nothing that counts.
-        excluded: organisation → why it holds the role and has no vote here.
-        waived: why fewer than the rule asks for will do; "" where they will not.
-        filled: whether the seat is filled.
-    """
-
-    action: int
-    kind: str
-    seat: str
-    required: int
-    electorate: tuple[str, ...]
-    approved: tuple[str, ...]
-    rejected: tuple[str, ...]
-    missing: tuple[str, ...]
-    excluded: dict[str, str]
-    waived: str
-    filled: bool
 
 
 class Dropped(msgspec.Struct, frozen=True):
@@ -90,26 +71,15 @@ class Outcome(msgspec.Struct, frozen=True):
     effective_at: dt.datetime | None = None
 
 
-class _Voices(msgspec.Struct, frozen=True):
-    """Who says what, by `(organisation, role)`."""
-
-    approving: frozenset[tuple[str, str]]
-    rejecting: frozenset[tuple[str, str]] = frozenset()
-
-    def within(self, roles: frozenset[str], *, approve: bool) -> frozenset[str]:
-        voices = self.approving if approve else self.rejecting
-        return frozenset(member for member, role in voices if role in roles)
-
-
 def decide(
     state: NetworkState, proposal: OpenProposal, ballots: Sequence[Ballot], at: dt.datetime
 ) -> Outcome:
     """Return what `proposal` has come to by `ballots`, counted on `state` at `at`."""
     kept, dropped = _sift(state, proposal, ballots, at)
-    tallies = _tally_all(state, proposal.actions, _voices(kept), at)
+    tallies = tally_all(state, proposal.actions, voices_of(kept), at)
     closes_at = expiry(state, proposal)
     status, reasons = _ended(state, proposal, kept, tallies, at)
-    filled = not status and _filled(tallies)
+    filled = not status and all_filled(tallies)
     carried_at = _carried_at(state, proposal, kept, at) if filled else None
     effective_at = None
     if carried_at is not None:
@@ -162,31 +132,30 @@ def changed_bindings(state: NetworkState, proposal: OpenProposal) -> tuple[str, 
     )
 
 
-def decidable(state: NetworkState, action: Action, at: dt.datetime) -> bool:
-    """Say whether `action` would be carried if every able organisation approved it."""
-    able = state.able(at)
-    everyone = frozenset((member, role) for member, role in state.voices if member in able)
-    return _filled(_tally(state, 0, action, _Voices(everyone), at))
-
-
 def standing(
     state: NetworkState, actions: Sequence[Action], member: Member, role: str
 ) -> tuple[str, ...]:
     """Return why `member` has no vote as `role`; empty if it has one in some seat."""
-    reasons = []
-    for action in actions:
-        for seat in state.voting_rules.procedure(kind(action)).seats:
-            if role not in state.voting_rules.roles(seat.of):
-                continue
-            electorate, excluded = _electorate(state, seat, action)
-            if member.id in electorate:
-                return ()
-            reasons.append(excluded.get(member.id, f"{member.id} is not in seat {seat.name!r}"))
-    return tuple(dict.fromkeys(reasons)) or (f"no seat is open to the role {role!r}",)
+    return _standing(open_seats(state, actions), member, role)
 
 
 def stale(state: NetworkState, actions: Sequence[Action], ballot: Ballot, at: dt.datetime) -> str:
     """Return why `ballot` does not count at `at`, or "" if it does."""
+    return _stale(state, open_seats(state, actions), ballot, at)
+
+
+def _standing(seats: Sequence[OpenSeat], member: Member, role: str) -> tuple[str, ...]:
+    reasons = []
+    for seat in seats:
+        if role in seat.roles:
+            if member.id in seat.electorate:
+                return ()
+            missing = f"{member.id} is not in seat {seat.name!r}"
+            reasons.append(seat.excluded.get(member.id, missing))
+    return tuple(dict.fromkeys(reasons)) or (f"no seat is open to the role {role!r}",)
+
+
+def _stale(state: NetworkState, seats: Sequence[OpenSeat], ballot: Ballot, at: dt.datetime) -> str:
     member = state.members.get(ballot.member_id)
     if member is None or not state.acting(ballot.member_id):
         return f"{ballot.member_id} is {member.status if member else 'no member'}"
@@ -194,15 +163,16 @@ def stale(state: NetworkState, actions: Sequence[Action], ballot: Ballot, at: dt
         return f"{ballot.member_id} no longer holds {ballot.role}"
     if not any(c.key_id == ballot.key_id and c.valid(at) for c in member.certificates):
         return f"the certificate of key {ballot.key_id} is not valid at the count"
-    return "; ".join(standing(state, actions, member, ballot.role))
+    return "; ".join(_standing(seats, member, ballot.role))
 
 
 def _sift(
     state: NetworkState, proposal: OpenProposal, ballots: Sequence[Ballot], at: dt.datetime
 ) -> tuple[list[Ballot], tuple[Dropped, ...]]:
     kept, dropped = [], []
+    seats = open_seats(state, proposal.actions) if ballots else []
     for ballot in sorted(ballots, key=lambda b: (b.received_at, b.member_id, b.role)):
-        reason = stale(state, proposal.actions, ballot, at)
+        reason = _stale(state, seats, ballot, at)
         if reason:
             dropped.append(Dropped(ballot.member_id, ballot.role, reason))
         else:
@@ -210,143 +180,8 @@ def _sift(
     return kept, tuple(dropped)
 
 
-def _voices(ballots: Iterable[Ballot]) -> _Voices:
-    ballots = tuple(ballots)
-    return _Voices(
-        frozenset((b.member_id, b.role) for b in ballots if b.approve),
-        frozenset((b.member_id, b.role) for b in ballots if not b.approve),
-    )
-
-
 def _procedures(state: NetworkState, actions: Sequence[Action]) -> list[Procedure]:
     return [state.voting_rules.procedure(kind(action)) for action in actions]
-
-
-def _tally_all(
-    state: NetworkState, actions: Sequence[Action], voices: _Voices, at: dt.datetime
-) -> tuple[SeatTally, ...]:
-    return tuple(
-        tally
-        for place, action in enumerate(actions)
-        for tally in _tally(state, place, action, voices, at)
-    )
-
-
-def _tally(
-    state: NetworkState, place: int, action: Action, voices: _Voices, at: dt.datetime
-) -> list[SeatTally]:
-    procedure = state.voting_rules.procedure(kind(action))
-    return [_tally_seat(state, place, action, seat, voices, at) for seat in procedure.seats]
-
-
-def _tally_seat(
-    state: NetworkState,
-    place: int,
-    action: Action,
-    seat: Seat,
-    voices: _Voices,
-    at: dt.datetime,
-) -> SeatTally:
-    roles = state.voting_rules.roles(seat.of)
-    electorate, excluded = _electorate(state, seat, action)
-    rejected = electorate & voices.within(roles, approve=False)
-    approved = (electorate & voices.within(roles, approve=True)) - rejected
-    required, waived = _required(state, seat, action, electorate, excluded, at)
-    counted = _beyond(state, seat, action, approved, voices)
-    return SeatTally(
-        action=place,
-        kind=kind(action),
-        seat=seat.name,
-        required=required,
-        electorate=tuple(sorted(electorate)),
-        approved=tuple(sorted(approved)),
-        rejected=tuple(sorted(rejected)),
-        missing=tuple(sorted(electorate - approved - rejected)),
-        excluded=excluded,
-        waived=waived,
-        filled=counted >= required,
-    )
-
-
-def _electorate(
-    state: NetworkState, seat: Seat, action: Action
-) -> tuple[frozenset[str], dict[str, str]]:
-    """Return who has a vote in `seat`, and who would have one if it were not excluded."""
-    holders = state.holders(state.voting_rules.roles(seat.of))
-    if seat.of == CONTRACT_USERS and isinstance(action, ContractAction):
-        holders = holders & state.contract_users.get(action.name, frozenset()) or holders
-    excluded = {}
-    if seat.not_owner and isinstance(action, ContractAction):
-        contract = state.contracts.get(contract_key(action.name, action.version))
-        if contract is not None and contract.owner in holders:
-            excluded[contract.owner] = f"{contract.owner} does not approve its own contract"
-    about = subject(action)
-    if seat.not_subject and about in holders:
-        excluded[about] = f"{about} does not decide about itself"
-    return holders - set(excluded), excluded
-
-
-def _required(
-    state: NetworkState,
-    seat: Seat,
-    action: Action,
-    electorate: frozenset[str],
-    excluded: dict[str, str],
-    at: dt.datetime,
-) -> tuple[int, str]:
-    """Return how many must approve, and why fewer than the rule asks for will do."""
-    asked = _asked(seat.count, len(electorate))
-    if not electorate and excluded and seat.not_owner:
-        return 0, "only the contract's owner holds this seat"
-    if not seat.as_far_as:
-        return asked, ""
-    there = electorate & state.able(at) if seat.as_far_as == "able" else electorate
-    available = _beyond(state, seat, action, there, _Voices(state.voices))
-    if available >= asked:
-        return asked, ""
-    return max(0, available), f"as far as {seat.as_far_as}: {max(0, available)} of {asked}"
-
-
-def _asked(count: Count, size: int) -> int:
-    """Return how many of `size` organisations a count asks for; at least one, always."""
-    match count:
-        case "one":
-            return 1
-        case "majority":
-            return size // 2 + 1
-        case "two_thirds":
-            return max(1, -(-2 * size // 3))
-        case "all":
-            return max(1, size)
-
-
-def _beyond(
-    state: NetworkState,
-    seat: Seat,
-    action: Action,
-    approved: frozenset[str],
-    voices: _Voices,
-) -> int:
-    """Return how many of `approved` are left; `other_than` takes one, not of these if it can."""
-    if not seat.other_than:
-        return len(approved)
-    procedure = state.voting_rules.procedure(kind(action))
-    first = next(s for s in procedure.seats if s.name == seat.other_than)
-    roles = state.voting_rules.roles(first.of)
-    taken, _ = _electorate(state, first, action)
-    taken &= voices.within(roles, approve=True) - voices.within(roles, approve=False)
-    return len(approved) if not taken or taken - approved else len(approved) - 1
-
-
-def _filled(tallies: Sequence[SeatTally]) -> bool:
-    """Say whether every seat is filled, and by somebody: no approval at all carries nothing."""
-    by_action: dict[int, list[SeatTally]] = {}
-    for tally in tallies:
-        by_action.setdefault(tally.action, []).append(tally)
-    return bool(by_action) and all(
-        all(t.filled for t in seats) and any(t.approved for t in seats)
-        for seats in by_action.values()
-    )
 
 
 def _carried_at(
@@ -360,8 +195,8 @@ def _carried_at(
     rejections = [ballot for ballot in kept if not ballot.approve]
 
     def suffice(count: int) -> bool:
-        voices = _voices([*approvals[:count], *rejections])
-        return _filled(_tally_all(state, proposal.actions, voices, at))
+        voices = voices_of([*approvals[:count], *rejections])
+        return all_filled(tally_all(state, proposal.actions, voices, at))
 
     count = bisect_left(range(len(approvals) + 1), True, key=suffice)
     return approvals[max(0, count - 1)].received_at
@@ -385,8 +220,8 @@ def _rejection(
         if procedure.reject_at and len(against) >= procedure.reject_at:
             reasons.append(f"{kind(action)}: rejected by {', '.join(against)}")
             continue
-        possible = _tally(state, place, action, _Voices(state.voices), at)
-        left = _tally(state, place, action, _Voices(state.voices - rejecting, rejecting), at)
+        possible = tally_action(state, place, action, everyone(state.voices), at)
+        left = tally_action(state, place, action, Voices(state.voices - rejecting, rejecting), at)
         reasons += [
             f"{kind(action)}: seat {after.seat!r} cannot be filled any more,"
             f" rejected by {', '.join(after.rejected)}"

@@ -1,6 +1,5 @@
 """Who could see a thing on a day, found offline: the audited log, texts of rules, relations."""
 
-import base64
 import datetime as dt
 from pathlib import Path
 
@@ -11,13 +10,13 @@ from governance.audit import make_auditor, open_reader
 from governance.auditing.documents import Documents
 from governance.auditing.entries import Entry
 from governance.decisions.network import NetworkState
-from governance.errors import ReceiptsWrong
+from governance.decisions.replay import open_with
+from governance.errors import ReceiptsWrong, ReplayDiffers
 from governance.policy.reading import JAPAN
 from governance.policy.relations import RELATIONS_KIND, Could, Day, Relations, who_could
 from ledger.errors import LedgerError
-from ledger.keys import load_public_key
 from ledger.log.reader import Source
-from ledger.statements import open_statement, read_envelope, read_statement
+from ledger.statements import read_envelope, read_statement
 from policies.compilation import CompiledRules, compile_rules
 from policies.engine import parse_rule_set
 
@@ -95,8 +94,8 @@ def _open(said: bytes, asked: tuple[str, str], state: NetworkState) -> Relations
     try:
         envelope = read_envelope(said)
         statement = read_statement(envelope, RELATIONS_KIND, Relations)
-        open_statement(envelope, said, statement, load_public_key(base64.b64decode(key)))
-    except LedgerError as error:
+        open_with(envelope, said, statement, key)
+    except (LedgerError, ReplayDiffers) as error:
         raise ReceiptsWrong(f"the network did not say these relations: {error}") from error
     body = statement.body
     if statement.network != state.network or (body.resource, body.id) != asked:

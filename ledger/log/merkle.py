@@ -9,6 +9,8 @@ right edge of the tree, every further hash is a left one.
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cache
+from struct import Struct
 from typing import Protocol
 
 from ledger.errors import ProofInvalid
@@ -26,6 +28,16 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 Range = tuple[int, int]
 """Entries `start <= i < end`."""
+
+PAIR = 2 * HASH_SIZE
+CHUNK = 128
+"""Pairs of hashes that are cut out at once: a tile's lowest level."""
+
+FEW = 8
+"""Pairs up to which cutting out takes longer than it saves."""
+
+digest = type(hashlib.sha256()).digest
+"""What `hash.digest()` calls; mapped over many hashes it saves a tenth of each."""
 
 
 class Nodes(Protocol):
@@ -53,10 +65,28 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def hash_level(hashes: Sequence[bytes]) -> list[bytes]:
-    """Return the level above an even number of `hashes`."""
+    """Return the level above an even number of `hashes`.
+
+    Many pairs are cut out of the joined hashes and given their prefix at once, not one by one.
+    """
     sha256 = hashlib.sha256
-    pairs = zip(hashes[::2], hashes[1::2], strict=True)
-    return [sha256(NODE_PREFIX + left + right).digest() for left, right in pairs]
+    if len(hashes) <= 2 * FEW:
+        pairs = zip(hashes[::2], hashes[1::2], strict=True)
+        return [sha256(NODE_PREFIX + left + right).digest() for left, right in pairs]
+    data = b"".join(hashes)
+    above: list[bytes] = []
+    for start in range(0, len(data), CHUNK * PAIR):
+        part = data[start : start + CHUNK * PAIR]
+        pairs_of, prefixed = _cutters(len(part) // PAIR)
+        cut = prefixed.unpack(NODE_PREFIX + NODE_PREFIX.join(pairs_of.unpack(part)))
+        above += map(digest, map(sha256, cut))
+    return above
+
+
+@cache
+def _cutters(count: int) -> tuple[Struct, Struct]:
+    """Return what cuts `count` pairs of hashes, and what cuts them with their prefixes."""
+    return Struct(f"{PAIR}s" * count), Struct(f"{PAIR + 1}s" * count)
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:

@@ -7,12 +7,14 @@ Pure. A path is relative to the log's prefix: `checkpoint`, `tile/0/x001/x234/06
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import overload
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple, overload
 
 import msgspec
 
 from ledger.errors import LogResourceMissing, LogWrong
-from ledger.log.merkle import HASH_SIZE, LEAF_PREFIX, hash_level, leaf_hashes
+from ledger.log.merkle import HASH_SIZE, LEAF_PREFIX, digest, hash_level
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -21,6 +23,9 @@ TILE_WIDTH = 1 << TILE_HEIGHT
 MAX_LEVEL = 63
 MAX_ENTRY = 65_535
 """Bytes in the largest entry: bundles give its length in 16 bits."""
+
+LENGTH = 2
+"""Bytes of an entry's length, which stands before it."""
 
 CHECKPOINT = "checkpoint"
 _INDEX = re.compile(r"(?:x[0-9]{3}/){0,6}[0-9]{3}")  # up to 21 digits: 2**63 has 19
@@ -144,6 +149,27 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 
+class Run(NamedTuple):
+    """Entries of one length that follow each other in a bundle, as commitments do.
+
+    Args:
+        first: the place of the first of them in the bundle.
+        width: how many they are.
+        offset: where the first one's length stands in the bytes.
+        step: bytes from one to the next.
+    """
+
+    first: int
+    width: int
+    offset: int
+    step: int
+
+    @property
+    def end(self) -> int:
+        """Where the bytes after the last of them stand."""
+        return self.offset + self.width * self.step
+
+
 class Bundle(Sequence[bytes]):
     """The entries of a bundle, told apart only once somebody asks for them.
 
@@ -158,8 +184,8 @@ class Bundle(Sequence[bytes]):
 
     def __init__(self, data: bytes, start: int, width: int) -> None:
         self.data, self.start, self._width = data, start, width
-        self.step = _even_step(data, width)
-        self._entries = None if self.step else _decode(data, start, width)
+        self.runs = _runs(data, start, width)
+        self._entries: list[bytes] | None = None
         self._hashes: list[bytes] | None = None
 
     def __len__(self) -> int:
@@ -177,28 +203,42 @@ class Bundle(Sequence[bytes]):
     def entries(self) -> list[bytes]:
         """Return the entries."""
         if self._entries is None:
-            step = self.step
-            ends = range(step, len(self.data) + 1, step)
-            self._entries = [self.data[end - step + 2 : end] for end in ends]
+            data = self.data
+            self._entries = [
+                data[end - run.step + LENGTH : end]
+                for run in self.runs
+                for end in range(run.offset + run.step, run.end + 1, run.step)
+            ]
         return self._entries
 
     def leaf_hashes(self) -> list[bytes]:
         """Return the hash of each entry, as `merkle.leaf_hashes` does.
 
-        Where all entries have one length, the second byte of each length makes room for the
-        prefix: then an entry is cut out and given its prefix at once.
+        The second byte of each length makes room for the prefix: then entries are cut out with
+        their prefixes, a run at once.
         """
         if self._hashes is None:
-            self._hashes = self._hash() if self.step else leaf_hashes(self.entries())
+            self._hashes = self._hash()
         return self._hashes
 
     def _hash(self) -> list[bytes]:
-        step, sha256 = self.step, hashlib.sha256
+        sha256 = hashlib.sha256
         prefixed = bytearray(self.data)
-        prefixed[1::step] = LEAF_PREFIX * self._width
-        whole = bytes(prefixed)
-        ends = range(step, len(whole) + 1, step)
-        return [sha256(whole[end - step + 1 : end]).digest() for end in ends]
+        hashes: list[bytes] = []
+        for run in self.runs:
+            prefixed[run.offset + 1 : run.end : run.step] = LEAF_PREFIX * run.width
+            if run.width == 1:
+                hashes.append(sha256(prefixed[run.offset + 1 : run.end]).digest())
+            else:
+                cut = _cutter(run.step, run.width).unpack_from(prefixed, run.offset)
+                hashes += map(digest, map(sha256, cut))
+        return hashes
+
+
+@lru_cache(maxsize=2 * TILE_WIDTH)
+def _cutter(step: int, count: int) -> Struct:
+    """Return what cuts `count` entries, each with its prefix, out of a run."""
+    return Struct(f"x{step - 1}s" * count)
 
 
 def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
@@ -206,29 +246,33 @@ def decode_bundle(data: bytes, start: int, width: int) -> list[bytes]:
     return Bundle(data, start, width).entries()
 
 
-def _decode(data: bytes, start: int, width: int) -> list[bytes]:
-    entries: list[bytes] = []
-    place = 0
+def _runs(data: bytes, start: int, width: int) -> list[Run]:
+    """Return the runs of a bundle; what is wrong with it is said of the first wrong entry."""
+    runs: list[Run] = []
+    first = offset = 0
     size = len(data)
-    while place < size and len(entries) < width:
-        end = place + 2 + (data[place] << 8 | data[place + 1] if place + 1 < size else size)
-        if end > size:
-            raise LogWrong(f"entry {start + len(entries)} is cut off")
-        entries.append(data[place + 2 : end])
-        place = end
-    if len(entries) != width or place != len(data):
-        raise LogWrong(
-            f"the bundle from entry {start} holds {len(entries)} entries and"
-            f" {len(data) - place} more bytes; expected {width} entries"
+    while first < width and offset < size:
+        if offset + 1 == size:
+            raise LogWrong(f"entry {start + first} is cut off")
+        high, low = data[offset : offset + 1], data[offset + 1 : offset + 2]
+        step = int.from_bytes(high + low, "big") + LENGTH
+        end = offset + (width - first) * step
+        count = min(
+            _leading(data[offset:end:step], high), _leading(data[offset + 1 : end : step], low)
         )
-    return entries
+        run = Run(first, count, offset, step)
+        if run.end > size:
+            raise LogWrong(f"entry {start + first + count - 1} is cut off")
+        runs.append(run)
+        first, offset = first + count, run.end
+    if first != width or offset != size:
+        raise LogWrong(
+            f"the bundle from entry {start} holds {first} entries and {size - offset} more bytes;"
+            f" expected {width} entries"
+        )
+    return runs
 
 
-def _even_step(data: bytes, width: int) -> int:
-    """Return the bytes from one entry to the next if all have one length, as commitments do."""
-    step, rest = divmod(len(data), width)
-    if rest or not 2 < step <= MAX_ENTRY + 2:  # noqa: PLR2004 - the length itself has two bytes
-        return 0
-    length = (step - 2).to_bytes(2, "big")
-    even = data[::step] == length[:1] * width and data[1::step] == length[1:] * width
-    return step if even else 0
+def _leading(data: bytes, value: bytes) -> int:
+    """Return how many bytes of `value` stand at the beginning of `data`."""
+    return len(data) - len(data.lstrip(value))

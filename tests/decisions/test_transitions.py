@@ -42,8 +42,9 @@ from governance.decisions.statements import (
     ContractUsed,
     MemberLeft,
 )
+from governance.decisions.tallies import decidable
 from governance.decisions.transitions import apply, validate
-from governance.decisions.voting import Status, decidable, decide
+from governance.decisions.voting import Status, decide
 from governance.errors import FactRefused, NetworkUnfounded
 from ledger.hashing import content_digest
 from tests.decisions.states import (
