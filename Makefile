@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow test-processes test-faults test-interop test-hsm load soak benchmarks audit-dependencies lint fix docs serve lock clean
+.PHONY: setup demo test test-slow test-processes test-faults test-faults-under-load test-interop test-hsm load soak benchmarks audit-dependencies lint fix docs serve lock clean
 
 setup: $(READY) ## install everything, pinned and checked by hash
 
@@ -35,6 +35,9 @@ test-processes: $(READY) ## tests over HTTP, every network by two API and two ve
 
 test-faults: $(READY) ## kills processes under load
 	$(PYTEST) -m faults
+
+test-faults-under-load: $(READY) ## of these, what is broken under load, SEKISHO_FAULTS times each
+	$(PYTEST) -m faults tests/faults/test_under_load.py
 
 test-interop: $(READY) ## openssl, curl, pkilint and others as clients
 	$(PYTEST) -m interop
