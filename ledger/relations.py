@@ -231,9 +231,12 @@ def release_custody(
 
     Raises:
         Denied: no rule lets the author manage customers.
-        RelationRefused: an investor is not the author's customer now, or occurs twice.
+        RelationRefused: an investor is not the author's customer now, or occurs twice; or it is
+            the author who would take over.
     """
     _allow(actor, rules, Action.CUSTODY_REGISTER, opened)
+    if opened.body.to_custodian_id == actor.member_id:
+        raise RelationRefused(f"{actor.member_id} cannot release customers to itself")
     investors = list(opened.body.investors)
     _own_customers(session, actor, investors)
     registered = _record(session, opened)

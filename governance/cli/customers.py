@@ -10,6 +10,9 @@ from governance.cli.output import confirm, console, progress
 from governance.client import ledgering
 from governance.errors import DatasetInvalid
 
+KEY_HOLDERS = frozenset({"custodian", "direct_securities_firm"})
+"""Roles of those who keep customers' account keys."""
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -57,6 +60,11 @@ def release(investor_ids: tuple[str, ...], taker: str, folder: Path, yes: bool) 
 
     From then on it sees what they do, and signs with keys of its own; you keep what you managed.
     """
+    connection = options.connect(folder)
+    roles = connection.get(f"/v1/members/{taker}")["roles"]
+    if not KEY_HOLDERS & set(roles):
+        held = ", ".join(roles)
+        raise DatasetInvalid(f"{taker} is no custodian: it keeps no account keys as {held}")
     confirm(f"{taker} may take over {len(investor_ids)} customer(s).", yes=yes)
-    ledgering.release_customers(options.connect(folder), investor_ids, taker)
+    ledgering.release_customers(connection, investor_ids, taker)
     console.print(f"released {len(investor_ids):,} customers to {taker}", markup=False)

@@ -21,6 +21,7 @@ from governance.client.connection import Connection
 from ledger.records.erasure import ErasureReason
 from ledger.records.imports import MAX_BODY, UNFINISHED
 from ledger.records.intake import Target
+from ledger.records.tables import SEARCHABLE
 
 
 @click.group(cls=options.Group)
@@ -107,6 +108,62 @@ def show(table: str, row_id: str, folder: Path, as_json: bool) -> None:
 @records.command()
 @click.argument("table")
 @click.argument("row_id")
+@click.argument("file", type=click.File("rb"))
+@options.folder
+def change(table: str, row_id: str, file: BinaryIO, folder: Path) -> None:
+    """Replace the contents of a record by the JSON in FILE; the former ones stay in its history."""
+    path = f"/v1/records/{table}/{row_id}"
+    show_fields(options.connect(folder).put_bytes(path, file.read(), "application/json"))
+
+
+@records.command()
+@click.argument("table")
+@click.argument("row_id")
+@options.folder
+@options.as_json
+def history(table: str, row_id: str, folder: Path, as_json: bool) -> None:
+    """Show what of a record was changed, when, by whom."""
+    found = options.connect(folder).get(f"/v1/records/{table}/{row_id}/history")["changes"]
+    if as_json:
+        show_json(found)
+        return
+    for step in found:
+        show_fields({k: v for k, v in step.items() if v not in (None, "")})
+        console.print()
+
+
+@records.command()
+@click.argument("table")
+@click.argument("value")
+@options.folder
+@options.as_json
+def find(table: str, value: str, folder: Path, as_json: bool) -> None:
+    """Find records of TABLE by their searchable personal id (corporate or employee number)."""
+    field = SEARCHABLE.get(table)
+    if field is None:
+        raise click.UsageError(f"{table} has no searchable id; {', '.join(SEARCHABLE)} have")
+    path = f"/v1/records/{table}/search"
+    found = options.connect(folder).post(path, {field[0]: value})["records"]
+    if as_json:
+        show_json(found)
+        return
+    for record in found:
+        show_fields({k: v for k, v in record["values"].items() if v not in (None, "")})
+        console.print()
+
+
+@records.command()
+@click.argument("table")
+@click.argument("row_id")
+@options.folder
+def erasure(table: str, row_id: str, folder: Path) -> None:
+    """Print the proof that a person's data were erased, as JSON."""
+    show_json(options.connect(folder).get(f"/v1/records/{table}/{row_id}/erasure"))
+
+
+@records.command()
+@click.argument("table")
+@click.argument("row_id")
 @click.option(
     "--reason",
     type=click.Choice([reason.value for reason in ErasureReason]),
@@ -153,6 +210,23 @@ def imports(folder: Path) -> None:
     found = list(options.connect(folder).pages("/v1/imports"))
     names = ("import_id", "import_target", "status", "result", "registered_at")
     show_table("Imports", names, ([i.get(name) for name in names] for i in found))
+
+
+@records.command("report")
+@click.argument("import_id")
+@options.folder
+def import_report(import_id: str, folder: Path) -> None:
+    """Print the report of an import, with the line of each problem, as JSON."""
+    show_json(options.connect(folder).get(f"/v1/imports/{import_id}/report"))
+
+
+@records.command("cancel-import")
+@click.argument("import_id")
+@options.folder
+def cancel_import(import_id: str, folder: Path) -> None:
+    """Give up an import of which nothing is written yet."""
+    found = options.connect(folder).post(f"/v1/imports/{import_id}/cancel", {})
+    show_fields({k: v for k, v in found.items() if v not in (None, "")})
 
 
 def send_file(
