@@ -115,6 +115,7 @@ def change_row(change: w.Change, log_index: int) -> dict[str, Any]:
         "effective_at": change.effective_at,
         "registered_at": change.registered_at,
         "log_index": log_index,
+        "registrar": change.registrar,
     }
 
 

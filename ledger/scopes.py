@@ -144,12 +144,17 @@ def _once(column: Column) -> Gate:
 
 
 def _holds(member: Any, investor: Any) -> sa.ColumnElement[bool]:
-    """Return whether an investor holds any right that a member registers."""
-    kept = sa.join(
-        RightRow.__table__, HoldingRow.__table__, _R.beneficial_right_id == _H.beneficial_right_id
+    """Return whether an investor holds any right that a member registers.
+
+    One look-up for each of the member's rights. Written as a value, since a database may turn
+    `EXISTS` into a join and begin it with what the investor holds of others' rights.
+    """
+    held = sa.select(_H.quantity).where(
+        _H.beneficial_right_id == _R.beneficial_right_id, _H.investor_id == investor
     )
-    rows = sa.select(sa.literal(1)).select_from(kept)
-    return rows.where(_R.registrar == member, _H.investor_id == investor).correlate(None).exists()
+    value = held.correlate(RightRow.__table__).scalar_subquery()
+    rows = sa.select(sa.literal(1)).select_from(RightRow.__table__)
+    return rows.where(_R.registrar == member, value.is_not(None)).correlate(None).exists()
 
 
 _CUSTOMER_GATES = {
@@ -295,17 +300,22 @@ ACCOUNT_KEYS = View(
 )
 
 _OF_THIS_HOLDING = sa.and_(
-    _G.investor_id == _H.investor_id, _G.beneficial_right_id == _H.beneficial_right_id
+    _G.registrar == _R.registrar,
+    _G.investor_id == _H.investor_id,
+    _G.beneficial_right_id == _H.beneficial_right_id,
 )
 _LAST_CHANGED = (
     sa.select(_G.registered_at)
     .where(_OF_THIS_HOLDING)
-    .order_by(_G.investor_id.desc(), _G.log_index.desc())
+    .order_by(_G.registrar.desc(), _G.investor_id.desc(), _G.log_index.desc())
     .limit(1)
-    .correlate(HoldingRow.__table__)
+    .correlate(HoldingRow.__table__, RightRow.__table__)
     .scalar_subquery()
 )
-"""When the holding itself last changed: when the right did would tell of others' transfers."""
+"""When the holding itself last changed: when the right did would tell of others' transfers.
+
+In the order of the registrar's index, so that no change of another's right is looked at.
+"""
 
 HOLDINGS = View(
     "holding",
@@ -324,7 +334,7 @@ HOLDINGS = View(
     },
     (_H.investor_id, _H.beneficial_right_id),
     (_H.investor_id, _H.beneficial_right_id),
-    gates=_CUSTOMER_GATES,
+    gates={**_CUSTOMER_GATES, ("investor_id", "own_register"): _holds},
 )
 
 CHANGES = View(
@@ -340,7 +350,7 @@ CHANGES = View(
         ),
     ),
     _fields(_G, "beneficial_right_id", "investor_id", "quantity", as_of=_G.registered_at),
-    HOLDINGS.arms,
+    {**HOLDINGS.arms, "own_register": _is(_G.registrar)},
     (_G.log_index, _G.beneficial_right_id, _G.change),
     (_G.log_index, _G.beneficial_right_id, _G.change),
     extra={"delta": _G.delta, "log_index": _G.log_index},

@@ -132,7 +132,8 @@ class ChangeRow(Base):
 
     `effective_at` is never before that of the right's change before, which another's transfer
     may have made; `registered_at` comes from the holding's own transfers alone, and is what its
-    viewers see.
+    viewers see. `registrar` is the right's, so that what an investor does with other registrars'
+    rights is not even looked at.
     """
 
     __tablename__ = "ledger_change"
@@ -144,10 +145,12 @@ class ChangeRow(Base):
     effective_at: Mapped[dt.datetime]
     registered_at: Mapped[dt.datetime]
     log_index: Mapped[int]
+    registrar: Mapped[str] = mapped_column(_ID)
     __table_args__ = (
         sa.Index(None, "beneficial_right_id", "effective_at", "change"),
         sa.Index(None, "beneficial_right_id", "log_index", "change"),
         sa.Index(None, "investor_id", "log_index"),
+        sa.Index(None, "registrar", "investor_id", "log_index"),
         {"info": {APPEND_ONLY: True}},
     )
 

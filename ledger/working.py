@@ -86,6 +86,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """One change of one holding, numbered within its right."""
 
     right: str
+    registrar: str
     number: int
     investor: str
     delta: int
@@ -309,7 +310,9 @@ class Working(msgspec.Struct):
             effective_at=effective,
             outstanding=right.outstanding + delta,
         )
-        return Change(right_id, right.changes + 1, investor, delta, quantity, effective, own)
+        return Change(
+            right_id, right.registrar, right.changes + 1, investor, delta, quantity, effective, own
+        )
 
 
 def _altered(token: Unspent, given: c.Input, owners: Collection[str]) -> e.LedgerError:

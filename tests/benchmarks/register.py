@@ -39,6 +39,7 @@ BATCH = 250
 START = dt.datetime(2024, 1, 1, 3, tzinfo=dt.UTC)
 DAYS = 397
 RIGHTS = {"BR001": 1, "BR002": 10}
+REGISTRARS = {"BR001": "trust-a", "BR002": "trust-b"}
 DATES = {"early": 40, "middle": 180, "last": 320}
 """Days from the start to the first of as many days as there are rounds."""
 STEP = 3
@@ -77,7 +78,7 @@ def _change(right: str, number: int, count: int) -> w.Change:
     """Return a change: every holder in turn, never down to nothing."""
     investor = f"INV{(number * 7919) % HOLDERS:06d}"
     at = START + dt.timedelta(seconds=(number - 1) * DAYS * 86_400 // count)
-    return w.Change(right, number, investor, 1, 1 + number, at, at)
+    return w.Change(right, REGISTRARS[right], number, investor, 1, 1 + number, at, at)
 
 
 def _right(session: Session, right: str, last: w.Change) -> w.Right:

@@ -5,6 +5,10 @@ are asked in turn, in random order, and so is a second absent one: what absent d
 is the machine's noise. `separation` is the chance that a single answer tells hidden from absent by
 its time (0.5: not at all), `noise` that it tells absent from absent. The hidden investor has
 thousands of transfers, the absent one none.
+
+A registrar asks about former holders too: its own against another's and none (`former`), and its
+own former and present holders, of whom one trades in another's right all day and others do not
+(`left`, `held`): what is hidden is then not that there is an investor but what it does elsewhere.
 """
 
 import random
@@ -35,6 +39,9 @@ MANY = 5_000
 """Changes of the hidden investor's holding."""
 
 VIEWER = "custody-a"
+REGISTRARS = ("register", "former", "left", "held")
+"""What trust-a, a registrar, asks."""
+
 MOST = 0.1
 """How far `separation` may be from a coin's, beyond what `noise` is."""
 
@@ -59,11 +66,18 @@ def _ways(network: TestNetwork) -> dict[str, dict[str, Ask]]:
     """Return, for each way to name a thing, what is asked of each kind."""
     shown = network.do("trust-a", "BR001", "", "INV001", 100, trade_id="TRD-SHOWN").txid
     hidden = hidden_world(network)
-    _crowd(network.engine)
+    _leave(network)
+    _crowd(network.engine, "INV-HIDDEN", 1_000)
+    _crowd(network.engine, "INV-BUSY", 1_000_000)
+    _crowd(network.engine, "INV-EAGER", 2_000_000)
+    _analyse(network.engine)
     txids = (shown, hidden, "ab" * 32, "cd" * 32)
     trades = ("TRD-SHOWN", "TRD-HIDDEN", "TRD-ABSENT", "TRD-NOBODY")
     investors = ("INV001", "INV-HIDDEN", "INV-ABSENT", "INV-NOBODY")
     rights = ("BR001", "BR002", "BR998", "BR999")
+    former = ("INV-LEFT", *investors[1:])
+    left = ("INV001", "INV-BUSY", "INV-LEFT", "INV-QUIET")
+    held = ("INV001", "INV-EAGER", "INV-HELD", "INV-CALM")
 
     def each(names: Sequence[str], ask: Callable[[Reader, str], object]) -> dict[str, Ask]:
         return {kind: lambda r, n=name: ask(r, n) for kind, name in zip(KINDS, names, strict=True)}
@@ -71,29 +85,46 @@ def _ways(network: TestNetwork) -> dict[str, dict[str, Ask]]:
     def listed(listing: Callable[[Reader, Asked], object], field: str) -> Any:
         return lambda r, name: listing(r, Asked({field: name}))
 
+    def state(reader: Reader, name: str) -> object:
+        return queries.read_statement(reader, name, Asked())
+
     return {
         "transaction": each(txids, disclosure.read_transaction),
         "trade": each(trades, listed(queries.list_transfers, "trade_id")),
         "holdings": each(investors, listed(queries.list_holdings, "investor_id")),
         "tokens": each(investors, listed(queries.list_tokens, "investor_id")),
         "custody": each(investors, listed(queries.list_custody, "investor_id")),
-        "statement": each(investors, lambda r, n: queries.read_statement(r, n, Asked())),
+        "statement": each(investors, state),
+        "former": each(former, state),
+        "left": each(left, state),
+        "held": each(held, state),
         "register": each(rights, lambda r, n: queries.read_register(r, n, When(), Asked())),
         "explained": each(txids, lambda r, n: find_arms(r.session, "transfer", n, VIEWER)),
     }
 
 
-def _crowd(engine: Engine) -> None:
-    """Give the hidden investor many changes, as if it traded all day."""
+def _leave(network: TestNetwork) -> None:
+    """Let investors hold trust-a's right, some no longer; one of each to trade elsewhere since."""
+    left, held = ("INV-BUSY", "INV-LEFT", "INV-QUIET"), ("INV-EAGER", "INV-HELD", "INV-CALM")
+    network.customer("direct-a", *left, *held)
+    for name in (*left, *held):
+        network.do("trust-a", "BR001", "", name, 10)
+        network.do("trust-a", "BR001", name, "", 10 if name in left else 5)
+    for name in (left[0], held[0]):
+        network.do("trust-b", "BR002", "", name, 10)
+
+
+def _crowd(engine: Engine, investor: str, number: int) -> None:
+    """Give an investor many changes of trust-b's right, as if it traded all day."""
     with writing(engine) as session:
         options = {"sekisho_ledger": True}
-        hidden = sa.select(ChangeRow).where(ChangeRow.investor_id == "INV-HIDDEN")
-        first = session.scalars(hidden, execution_options=options).first()
+        of = (ChangeRow.investor_id == investor, ChangeRow.beneficial_right_id == "BR002")
+        first = session.scalars(sa.select(ChangeRow).where(*of), execution_options=options).first()
         if first is None:
-            raise ValueError("the hidden investor holds nothing")
+            raise ValueError(f"{investor} holds nothing")
         names = [column.name for column in ChangeRow.__table__.c]
         rows = [
-            {name: getattr(first, name) for name in names} | {"change": 1_000 + i}
+            {name: getattr(first, name) for name in names} | {"change": number + i}
             for i in range(MANY)
         ]
         insert_rows(session, ChangeRow, rows)
@@ -102,6 +133,9 @@ def _crowd(engine: Engine) -> None:
             sa.select(sa.func.count()).select_from(TransactionRow), execution_options=options
         ):
             raise ValueError("there are no transfers")
+
+
+def _analyse(engine: Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
 
@@ -111,7 +145,7 @@ def _measure(name: str, network: TestNetwork, way: str, asks: dict[str, Ask]) ->
     rnd = random.Random(way)
     with reading(network.engine) as session:
         gateway = Gateway(Pseudonyms(b"s" * 32))
-        actor = network.actor("trust-a" if way == "register" else VIEWER)
+        actor = network.actor("trust-a" if way in REGISTRARS else VIEWER)
         reader = Reader(session, gateway, network.rules, actor)
         for turn in range(REPEATS + 20):
             for kind in rnd.sample(KINDS, len(KINDS)):

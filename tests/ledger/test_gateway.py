@@ -150,6 +150,27 @@ def test_what_is_hidden_changes_no_byte_of_any_answer(network: TestNetwork, memb
     assert after.replace(hidden.encode(), absent.encode()) == before
 
 
+def test_what_a_former_holder_does_elsewhere_changes_nothing_for_its_registrar(
+    network: TestNetwork,
+):
+    """trust-a has its statement, whoever keeps the registers of what it trades since."""
+    network.customer("direct-a", "INV-FORMER")
+    network.do("trust-a", "BR001", "", "INV-FORMER", 7)
+    network.do("trust-a", "BR001", "INV-FORMER", "", 7)
+
+    def statement() -> bytes:
+        with reading(network.engine) as session:
+            reader = Reader(session, GATEWAY, network.rules, network.actor("trust-a"))
+            return msgspec.json.encode(queries.read_statement(reader, "INV-FORMER", Asked()))
+
+    before = statement()
+    assert [c["quantity"] for c in msgspec.json.decode(before)["changes"]] == [7, 0]
+    assert msgspec.json.decode(before)["holdings"] == []
+    network.do("trust-b", "BR002", "", "INV-FORMER", 9)
+    network.do("direct-a", "BR002", "INV-FORMER", "INV004", 2)
+    assert statement() == before
+
+
 def test_what_comes_in_between_changes_no_cursor(engine: Engine):
     """The same visible rows, with and without hidden rows between them, give the same pages."""
     network = standard(engine)

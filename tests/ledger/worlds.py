@@ -340,6 +340,7 @@ class World:
                     "beneficial_right_id": d.right, "change": d.n, "investor_id": d.taker,
                     "delta": d.quantity, "quantity": d.quantity, "effective_at": AT,
                     "registered_at": AT, "log_index": 2 * d.n,
+                    "registrar": self.rights[d.right].registrar,
                 }
                 for d in changes
             ],

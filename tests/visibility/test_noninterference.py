@@ -18,7 +18,11 @@ from tests.http.network import Served
 from tests.records.conftest import PERSON
 
 HIDDEN, ABSENT = "INV-HIDDEN", "INV-ABSENT"
+FORMER = "INV-FORMER"
+"""It held trust-a's right for a moment; what it does with trust-b's is hidden from trust-a."""
+
 NO_HASH = "ab" * 32
+VISIBLE = "BR001"
 RIGHT, ISSUED_TO = "BR003", "INV-DIRECT-A-OWN"
 """trust-b's: what happens to it is for trust-b, direct-a, custody-b, entrusted-b, fund-b, am-b."""
 
@@ -48,7 +52,7 @@ FOR_SOME = {
 VALUES: dict[str, tuple[str, ...]] = {
     "txid": (NO_HASH, "zz"),
     "right": ("BR001", "BR003", "BR999"),
-    "investor": (ABSENT, "INV000001"),
+    "investor": (ABSENT, "INV000001", FORMER),
     "row_id": (ABSENT,),
     "instruction_id": ("ab" * 16,),
     "import_id": ("ab" * 16, "no"),
@@ -160,30 +164,54 @@ def trade(network: Served) -> dict[str, str]:
     for creator, giver, taker, quantity, name in (
         ("direct-a", ISSUED_TO, HIDDEN, 10, "TRD-HIDDEN"),
         (custodian, HIDDEN, HIDDEN + "-2", 4, "TRD-HIDDEN-2"),
+        (custodian, HIDDEN, FORMER, 2, "TRD-HIDDEN-4"),
+        (custodian, FORMER, HIDDEN, 1, "TRD-HIDDEN-5"),
         ("trust-b", HIDDEN, "", 1, "TRD-HIDDEN-3"),
     ):
-        wallet = Wallet()
-        ledgering.load_wallet(network.member("trust-b"), wallet, RIGHT, giver)
-        owner = network.member("direct-a" if giver == ISSUED_TO else "custody-b")
-        accounts = ledgering.own_accounts(owner).signer
-        composer = ledgering.make_composer(network.member(creator), CONTRACT, accounts)
-        instruction = Instruction(
-            trade_id=name,
-            beneficial_right_id=RIGHT,
-            from_investor_id=giver,
-            to_investor_id=taker,
-            quantity=quantity,
-            settlement_date=dt.date(2025, 9, 1),
-            transfer_type="transfer" if taker else "redeem",
-            cancels_trade_id="",
-            registered_at=dt.datetime(2025, 8, 30, 3, len(txids), tzinfo=dt.UTC),
-            issuer_info="fund-b",
-        )
-        signed = composer.execute(wallet, instruction)
-        path = "/v1/ledger/transactions"
-        network.member(creator).post_bytes(path, signed.data, "application/json")
-        txids.append(signed.txid)
+        minute = len(txids)
+        txids.append(move(network, creator, RIGHT, giver, taker, quantity, name, minute))
     return {"txid": txids[1], **records(network)}
+
+
+def move(
+    network: Served, creator: str, right: str, giver: str, taker: str, quantity: int, name: str,
+    minute: int,
+) -> str:  # fmt: skip
+    """Let tokens change hands, or be redeemed without a taker; return the TxID."""
+    letter = "a" if right == VISIBLE else "b"
+    wallet = Wallet()
+    ledgering.load_wallet(network.member(f"trust-{letter}"), wallet, right, giver)
+    ours = giver.startswith((HIDDEN, FORMER))
+    accounts = ledgering.own_accounts(network.member("custody-b" if ours else "direct-a")).signer
+    composer = ledgering.make_composer(network.member(creator), CONTRACT, accounts)
+    instruction = Instruction(
+        trade_id=name,
+        beneficial_right_id=right,
+        from_investor_id=giver,
+        to_investor_id=taker,
+        quantity=quantity,
+        settlement_date=dt.date(2025, 9, 1),
+        transfer_type="transfer" if taker else "redeem",
+        cancels_trade_id="",
+        registered_at=dt.datetime(2025, 8, 30, 3, minute, tzinfo=dt.UTC),
+        issuer_info=f"fund-{letter}",
+    )
+    signed = composer.execute(wallet, instruction)
+    path = "/v1/ledger/transactions"
+    network.member(creator).post_bytes(path, signed.data, "application/json")
+    return signed.txid
+
+
+def pass_through(network: Served) -> None:
+    """Let trust-a's right go to `FORMER` and back, which leaves it no holder but with a past."""
+    holder = network.member("custody-b")
+    ledgering.take_customers(holder, [(FORMER, "entrusted-b")])
+    ledgering.register_account_keys(holder, ledgering.own_accounts(holder).make([FORMER]))
+    asked = {"beneficial_right_id": VISIBLE, "limit": 1}
+    giver = network.member("direct-a").get("/v1/ledger/holdings", **asked)["items"][0]
+    name = giver["investor_id"]
+    move(network, "direct-a", VISIBLE, name, FORMER, 1, "TRD-THERE", 0)
+    move(network, "custody-b", VISIBLE, FORMER, name, 1, "TRD-BACK", 1)
 
 
 def records(network: Served) -> dict[str, str]:
@@ -212,7 +240,11 @@ def allowed(member: str, url: str) -> bool:
 
 
 def test_what_is_hidden_changes_no_whole_answer(lively: Served) -> None:
+    pass_through(lively)
     before = answers(lively)
+    told = before["trust-a", f"/v1/ledger/investors/{FORMER}/statement"]
+    assert told[0][0] == 200
+    assert '"holdings":[]' in told[0][2]
     statuses = {first[0][0] for first in before.values()}
     assert {200, 403, 404} <= statuses
     assert not {s for s in statuses if s >= 500}

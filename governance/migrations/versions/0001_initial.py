@@ -469,6 +469,7 @@ def upgrade() -> None:
         sa.Column("effective_at", ledger.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("registered_at", ledger.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.Column("registrar", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("beneficial_right_id", "change", name=op.f("pk_ledger_change")),
         info={"append_only": True},
     )
@@ -486,6 +487,11 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_ledger_change_investor_id_log_index"),
             ["investor_id", "log_index"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_ledger_change_registrar_investor_id_log_index"),
+            ["registrar", "investor_id", "log_index"],
             unique=False,
         )
 
