@@ -12,11 +12,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from contracts.errors import LoadRefused, SandboxUnavailable
 from contracts.sandbox.limits import LIMITS
 from contracts.sandbox.machine import DEEP_STACK, Body, Machine, Trapped
 from contracts.sandbox.memory import Reset
-from contracts.sandbox.verdicts import Outcome, decode_answer
+from contracts.sandbox.rows import rows
+from contracts.sandbox.verdicts import Outcome, decode_answer, showable
 from ledger.verification import OutOfGas, Rejected, Unavailable
 
 DEADLINE = 5.0  # seconds; the highest gas limit takes about 0.3 s
@@ -130,12 +133,17 @@ class Instance:
             message = f"{len(text)} bytes of transaction, at most {LIMITS.transaction}"
             return Outcome(Rejected("E_TRANSACTION", message, 0, 0))
         try:
+            values = rows(text)
+        except msgspec.DecodeError as error:
+            message = f"not a transaction: {showable(str(error))}"
+            return Outcome(Rejected("E_TRANSACTION", message, 0, 0))
+        try:
             body = self._body or self._load()
         except (LoadRefused, SandboxUnavailable) as error:  # it loaded before: not the contract
             return Outcome(Unavailable(f"the contract did not load again: {error}"))
         self._body = None
         try:
-            used = body.call("verify", text, self._gas_limit, self._deadline)
+            used = body.call("verify-rows", values, self._gas_limit, self._deadline)
         except Trapped as trap:
             body.close()
             return Outcome(_trap_verdict(trap, self._gas_limit))

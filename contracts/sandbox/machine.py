@@ -31,6 +31,11 @@ _NEVER = 1 << 40  # ticks
 _ASYNC_STACK_MARGIN = 1 << 20  # bytes; wasmtime wants the async stack larger than the wasm stack
 _INSTANTIATION_GAS = 1_000_000_000  # nothing of a contract runs while an instance is made
 _ANSWER_LIMIT = 8 << 10  # bytes; an honest answer has a code, a line and 1,000 characters
+FUNCTIONS = ("load", "verify-rows")
+"""What an artifact exports; `contracts.sandbox.rows` writes what the second takes."""
+
+_DATA_OFFSET = ffi.wasmtime_component_val_t.of.offset + ctypes.sizeof(ctypes.c_size_t)
+# bytes: in a value that is a string the size stands first, then the pointer
 _CAUSES = (
     ("all fuel consumed by WebAssembly", "fuel"),
     ("wasm trap: interrupt", "deadline"),
@@ -209,11 +214,15 @@ class Body:
         self._machine = machine
         self._store = store
         self._context = store._context()  # noqa: SLF001 -- saves a look-up on the hot path
-        self._functions = {name: _function(instance, store, name) for name in ("load", "verify")}
+        self._functions = {name: _function(instance, store, name) for name in FUNCTIONS}
+        self._argument = ffi.wasmtime_component_val_t()
+        self._argument.kind = ffi.WASMTIME_COMPONENT_STRING
+        self._text = ctypes.c_char_p.from_buffer(self._argument, _DATA_OFFSET)
+        self._result = ffi.wasmtime_component_val_t()
         self._open = True
 
     def call(self, name: str, text: bytes, gas: int, deadline: float) -> Usage:
-        """Call `load` or `verify` with a text in UTF-8.
+        """Call one of `FUNCTIONS` with a text in UTF-8.
 
         Args:
             name: the function.
@@ -224,18 +233,13 @@ class Body:
         Raises:
             Trapped: it did not come to its end.
         """
-        store, function = self._store, self._functions[name]
+        store, argument, result = self._store, self._argument, self._result
         store.set_fuel(gas)
         store.set_epoch_deadline(int(deadline / TICK) + 1)
-        argument = ffi.wasmtime_component_val_t()
-        argument.kind = ffi.WASMTIME_COMPONENT_STRING
         argument.of.string.size = len(text)
-        argument.of.string.data = ctypes.cast(  # a view: `text` outlives the call
-            ctypes.c_char_p(text), ctypes.POINTER(ffi.wasm_byte_t)
-        )
-        result = ffi.wasmtime_component_val_t()
+        self._text.value = text  # a pointer to its bytes, which outlive the call
         error = ffi.wasmtime_component_func_call(
-            ctypes.byref(function),
+            ctypes.byref(self._functions[name]),
             self._context,
             ctypes.byref(argument),
             1,
@@ -246,9 +250,9 @@ class Body:
             raise Trapped(_cause(error))
         held = result.of.string
         size = min(held.size, _ANSWER_LIMIT)
-        answer = ctypes.string_at(held.data, size) if size else b""
+        answer = ctypes.string_at(held.data, size).decode(errors="replace") if size else ""
         ffi.wasm_byte_vec_delete(ctypes.byref(held))
-        return Usage(answer.decode(errors="replace"), gas - store.get_fuel())
+        return Usage(answer, gas - store.get_fuel())
 
     def snapshot(self) -> None:
         """Make the present state the one that `reset` returns to."""

@@ -126,8 +126,10 @@ class LinearMemory:
         self._reserved = reserved
         self._reset = reset
         self._snapshot_size: int | None = None
-        self._known: list[tuple[int, int]] | None = None  # the written ranges, and when
-        self._known_at = (0, 0)  # they were found: the thread, its count of page faults
+        # The written ranges and what belongs there, and when they were found: the thread, its
+        # count of page faults.
+        self._known: list[tuple[slice, memoryview]] | None = None
+        self._known_at = (0, 0)
         self._shared = 0
         self._descriptor = os.memfd_create("sekisho-memory", os.MFD_CLOEXEC)
         os.ftruncate(self._descriptor, limit)
@@ -193,18 +195,19 @@ class LinearMemory:
         if written is None:
             self._drop()
             return True
-        memory, saved = self._memory, self._saved
-        for start, end in written:
-            memory[start:end] = saved[start:end]
+        memory = self._memory
+        for place, saved in written:
+            memory[place] = saved
         return True
 
-    def _written(self) -> list[tuple[int, int]] | None:
-        """Return the written ranges, None when dropping them is the better way."""
+    def _written(self) -> list[tuple[slice, memoryview]] | None:
+        """Return the written ranges and what they held, None when to drop them is better."""
         faults = _faults()
         if self._known is None or faults != self._known_at:
             found = scanner().written(self.base, self.base + self.size)
             few = found is not None and sum(e - s for s, e in found) <= _COPY_LIMIT
-            self._known = found if few else None
+            saved = self._saved
+            self._known = [(slice(s, e), saved[s:e]) for s, e in found or ()] if few else None
             self._known_at = faults
         return self._known
 
@@ -227,6 +230,7 @@ class LinearMemory:
 
     def _unshare(self) -> None:
         if self._shared and self._snapshot_size is not None:
+            self._known = None  # its views are of what goes away here
             self._saved.release()
             self._memory.release()
             _libc.munmap(self._shared, self._snapshot_size)

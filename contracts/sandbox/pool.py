@@ -134,9 +134,13 @@ class Pool:
         transactions: Sequence[str],
         want_memory_digest: bool,  # noqa: FBT001 -- passed on by `judge`
     ) -> list[Outcome]:
-        """Judge a part on one worker, going on with another when it is lost."""
+        """Judge a part on one worker, going on with another when it is lost.
+
+        The next one sends each outcome at once, so that only the transaction on which a worker is
+        lost, and not one judged shortly before it, goes without a verdict.
+        """
         outcomes: list[Outcome] = []
-        for _ in range(_RESTARTS):
+        for attempt in range(_RESTARTS):
             if len(outcomes) == len(transactions):
                 break
             try:
@@ -149,10 +153,11 @@ class Pool:
                 contract.source,
                 transactions[len(outcomes) :],
                 want_memory_digest=want_memory_digest,
+                at_once=attempt > 0,
             )
             try:
-                for outcome in answers:  # as they come: what came before a loss stays
-                    outcomes.append(outcome)  # noqa: PERF402
+                for some in answers:  # as they come: what came before a loss stays
+                    outcomes.extend(some)
             except WorkerLost as lost:
                 outcomes.append(Outcome(Unavailable(f"the worker was lost ({lost}); try again")))
                 worker.kill()

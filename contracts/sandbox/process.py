@@ -9,6 +9,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from contracts.errors import SandboxUnavailable
 from contracts.sandbox import protocol
 from contracts.sandbox.jail import Layer
@@ -87,42 +89,47 @@ class WorkerProcess:
         transactions: Sequence[str],
         *,
         want_memory_digest: bool = False,
-    ) -> Iterator[Outcome]:
-        """Yield one outcome for each transaction, as they come.
+        at_once: bool = False,
+    ) -> Iterator[Sequence[Outcome]]:
+        """Yield one outcome for each transaction, some together, as they come.
 
         Raises:
             WorkerLost: it is gone; the transaction that is next got no answer.
         """
         known = contract in self._held
         ask = protocol.Judge(
-            contract, gas_limit, "" if known else source, tuple(transactions), want_memory_digest
+            contract,
+            gas_limit,
+            "" if known else source,
+            tuple(transactions),
+            want_memory_digest,
+            at_once,
         )
         try:
             self._channel.send(ask)
             first = self._channel.receive()
             if isinstance(first, protocol.Missing) and known:
-                ask = protocol.Judge(
-                    contract, gas_limit, source, tuple(transactions), want_memory_digest
-                )
-                self._channel.send(ask)
+                self._channel.send(msgspec.structs.replace(ask, source=source))
                 first = self._channel.receive()
             yield from self._outcomes(first, contract, len(transactions))
         except OSError as error:
             raise WorkerLost(str(error) or type(error).__name__) from error
 
-    def _outcomes(self, first: protocol.Message, contract: str, count: int) -> Iterator[Outcome]:
+    def _outcomes(
+        self, first: protocol.Message, contract: str, count: int
+    ) -> Iterator[Sequence[Outcome]]:
         answer = first
         if isinstance(answer, protocol.NotLoaded):
-            for _ in range(count):
-                yield Outcome(answer.verdict)
+            yield [Outcome(answer.verdict)] * count
             return
         self._remember(contract)
-        for number in range(count):
-            if number:
+        while count:
+            if not isinstance(answer, protocol.Judged) or not 0 < len(answer.outcomes) <= count:
+                raise WorkerLost(f"expected outcomes, got {type(answer).__name__}")
+            yield answer.outcomes
+            count -= len(answer.outcomes)
+            if count:
                 answer = self._channel.receive()
-            if not isinstance(answer, protocol.Judged):
-                raise WorkerLost(f"expected an outcome, got {type(answer).__name__}")
-            yield answer.outcome
 
     def _remember(self, contract: str) -> None:
         self._held[contract] = None

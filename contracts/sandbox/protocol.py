@@ -35,7 +35,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Judge(msgspec.Struct, frozen=True, tag=True):
-    """Judge transactions under one contract, in order, one `Judged` for each.
+    """Judge transactions under one contract, in order.
 
     Args:
         contract: a key: the digest of the source and the gas limit.
@@ -43,6 +43,7 @@ class Judge(msgspec.Struct, frozen=True, tag=True):
         source: empty when the worker should have it.
         transactions: JSON texts.
         want_memory_digest: digest linear memory after each.
+        at_once: send each outcome before judging the next transaction.
     """
 
     contract: str
@@ -50,6 +51,7 @@ class Judge(msgspec.Struct, frozen=True, tag=True):
     source: str
     transactions: tuple[str, ...]
     want_memory_digest: bool = False
+    at_once: bool = False
 
 
 class Missing(msgspec.Struct, frozen=True, tag=True):
@@ -63,9 +65,9 @@ class NotLoaded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Judged(msgspec.Struct, frozen=True, tag=True):
-    """The outcome of the next transaction."""
+    """The outcomes of the next transactions, at least one."""
 
-    outcome: Outcome
+    outcomes: tuple[Outcome, ...]
 
 
 Message = Start | Ready | Failed | Judge | Missing | NotLoaded | Judged

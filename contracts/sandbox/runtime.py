@@ -30,6 +30,7 @@ from contracts.sandbox.limits import LIMITS
 
 Progress = Callable[[str], None]
 _GUEST = Path(__file__).parent / "guest"
+_PROGRAM = ("contract.wit", "interpreter.py", "preparation.py", "judging.py")
 _AUTHOR = Path(__file__).parents[1] / "author.py"
 _BUILD_SECONDS = 600  # a build takes about 10 s; slower than this it hangs
 _BUILDER = "import sys, componentize_py; sys.exit(componentize_py.script())"
@@ -201,7 +202,7 @@ def _folder(identity: str, cache: Path) -> Path:
 def _digest_of_sources() -> str:
     """Return a digest of all that goes into a build."""
     parts = [importlib.metadata.version("componentize-py").encode()]
-    parts.extend((_GUEST / name).read_bytes() for name in ("contract.wit", "interpreter.py"))
+    parts.extend((_GUEST / name).read_bytes() for name in _PROGRAM)
     parts.append(_AUTHOR.read_bytes())
     parts.append(runtime_id("").encode())
     return digest_of(b"\0".join(digest_of(part).encode() for part in parts))
@@ -213,7 +214,7 @@ def _build() -> bytes:
         (stage / "contracts").mkdir()
         (stage / "contracts" / "__init__.py").touch()
         shutil.copy(_AUTHOR, stage / "contracts" / "author.py")
-        for source in ("contract.wit", "interpreter.py"):
+        for source in _PROGRAM:
             shutil.copy(_GUEST / source, stage / source)
         command = [sys.executable, "-I", "-c", _BUILDER, "-d", "contract.wit", "-w", "contract"]
         command += ["componentize", "--stub-wasi", "interpreter", "-p", ".", "-o", "out.wasm"]

@@ -10,6 +10,7 @@ import select
 import socket
 import sys
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -22,12 +23,18 @@ from contracts.sandbox.runtime import find
 from contracts.sandbox.verdicts import Outcome, Unavailable
 
 _IDLE = 20  # milliseconds without work after which a spare instance is made
+_HOLD = 0.005  # seconds that an outcome may wait for others, to be sent with them
 _EXERCISE = (  # every path once before the jail closes, so that nothing is imported inside
     "def verify(tx): pass",
     "def verify(tx): raise ValueError(1)",
     "def verify(tx):\n    while True: pass",
     "def verify(",
     "while True: pass",
+)
+_EMPTY = (
+    '{"contract":{"name":"","version":""},"registered_at":"","inputs":[],"outputs":[],'
+    '"commands":[],"signers":{"investors":[],"members":[]},'
+    '"facts":{"session":"","rights":{},"cancelled":{}}}'
 )
 
 
@@ -73,16 +80,29 @@ class Worker:
         except LoadRefused as refused:
             return self._channel.send(protocol.NotLoaded(refused.verdict))
         except SandboxUnavailable as late:
-            outcome = Outcome(Unavailable(str(late)))
-            for _ in message.transactions:
-                self._channel.send(protocol.Judged(outcome))
-            return None
+            outcomes = (Outcome(Unavailable(str(late))),) * len(message.transactions)
+            return self._channel.send(protocol.Judged(outcomes))
         if instance is None:
             return self._channel.send(protocol.Missing())
+        return self._judge(instance, message)
+
+    def _judge(self, instance: Instance, message: protocol.Judge) -> None:
+        """Judge in order, and send the outcomes of short calls together.
+
+        Sending each by itself wakes the pool each time, which on a shared core costs as much as
+        half a small verification.
+        """
+        hold = 0.0 if message.at_once else _HOLD
+        outcomes: list[Outcome] = []
+        sent = time.monotonic()
         for transaction in message.transactions:
-            outcome = instance.judge(transaction, message.want_memory_digest)
-            self._channel.send(protocol.Judged(outcome))
-        return None
+            outcomes.append(instance.judge(transaction, message.want_memory_digest))
+            if time.monotonic() - sent >= hold:
+                self._channel.send(protocol.Judged(tuple(outcomes)))
+                outcomes.clear()
+                sent = time.monotonic()
+        if outcomes:
+            self._channel.send(protocol.Judged(tuple(outcomes)))
 
     def _instance(self, message: protocol.Judge) -> Instance | None:
         """Return the loaded contract, loading it when its source came along."""
@@ -112,8 +132,8 @@ def _exercise(machine: Machine) -> None:
             instance = Instance(machine, source, 10_000_000)
         except LoadRefused:
             continue
-        instance.judge("{}")
-        instance.judge("{}")
+        for transaction in (_EMPTY, _EMPTY, ""):
+            instance.judge(transaction)
         instance.close()
 
 

@@ -60,7 +60,7 @@ def test_more_contracts_than_a_worker_keeps_are_loaded_again(two: Pool):
 def test_a_worker_that_forgot_a_contract_is_given_it_again(runtime: Runtime):
     worker = WorkerProcess(Start(runtime.id, str(runtime.folder.parents[1]), 2, 5.0))
     worker._held["k"] = None  # it never had it
-    outcomes = list(worker.judge("k", 10**8, CONSERVING, [SMALL]))
+    (outcomes,) = worker.judge("k", 10**8, CONSERVING, [SMALL])
     assert isinstance(outcomes[0].verdict, Accepted)
     worker.stop()
 

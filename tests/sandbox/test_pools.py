@@ -108,7 +108,7 @@ def test_two_runtimes_judge_each_its_own_versions(
     """The other one is built from a guest that cuts messages at ten characters."""
     guest = tmp_path / "guest"
     shutil.copytree(runtimes._GUEST, guest)
-    program = guest / "interpreter.py"
+    program = guest / "judging.py"
     text = program.read_text()
     program.write_text(text.replace("MESSAGE_LIMIT = 1_000", "MESSAGE_LIMIT = 10"))
     monkeypatch.setattr(runtimes, "_GUEST", guest)

@@ -11,6 +11,7 @@ from contracts.sandbox.engine import Instance, load, on_deep_stack
 from contracts.sandbox.limits import LIMITS
 from contracts.sandbox.machine import Machine
 from contracts.sandbox.memory import PAGE, LinearMemory, Reset, best_reset
+from contracts.sandbox.rows import rows
 from contracts.sandbox.runtime import Runtime
 from contracts.sandbox.verdicts import Accepted, Rejected, Unavailable
 from tests.sandbox.conftest import CONSERVING, SMALL, token, transaction
@@ -153,7 +154,7 @@ def test_without_the_reset_memory_would_differ(machine: Machine):
     body = instance._body
     assert body is not None
     before = [memory.contents() for memory in body.memories]
-    on_deep_stack(body.call, "verify", SMALL.encode(), 10**8, 5.0)
+    on_deep_stack(body.call, "verify-rows", rows(SMALL.encode()), 10**8, 5.0)
     assert [memory.contents() for memory in body.memories] != before
     instance.close()
 

@@ -75,15 +75,16 @@ REFUSALS = {
     "something that is no transaction": (
         CONSERVING,
         "{}",
-        Rejected("E_TRANSACTION", "not a transaction: KeyError: 'facts'", 0, 0),
+        Rejected(
+            "E_TRANSACTION", "not a transaction: Object missing required field `contract`", 0, 0
+        ),
     ),
     "a field too many": (
         CONSERVING,
         json.dumps(transaction(inputs=[token("INV-A", 1) | {"extra": 1}])),
         Rejected(
             "E_TRANSACTION",
-            "not a transaction: TypeError: a token has 5 fields, got ['extra', 'investor_id',"
-            " 'issuer_info', 'quantity', 'terms', 'token_id']",
+            "not a transaction: Object contains unknown field `extra` - at `$.inputs[0]`",
             0,
             0,
         ),
