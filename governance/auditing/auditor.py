@@ -98,16 +98,17 @@ class Auditor:
         Raises:
             EntryWrong, ReplayDiffers: one is not what must stand there; the message names it.
         """
-        if not isinstance(entries, Bundle):
+        founded = self._before is None
+        taken = founded and isinstance(entries, Bundle) and self.transactions.take_bundle(entries)
+        if not isinstance(entries, Bundle) or not taken:
             for index, data in enumerate(entries, first):
                 self.take(index, data)
             return
+        self._count += taken
         for run in entries.runs:
-            if self._before is None and self.transactions.take_run(entries, run):
-                self._count += run.width
-                continue
-            for place in range(run.first, run.first + run.width):
-                self.take(first + place, entries[place])
+            if run.step != Transactions.step:
+                for place in range(run.first, run.first + run.width):
+                    self.take(first + place, entries[place])
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.

@@ -6,14 +6,14 @@ back leaves no trace, and its index goes to the next entry.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import groupby
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ledger.errors import EntryRefused
-from ledger.log.merkle import leaf_hashes
+from ledger.log.merkle import HASH_SIZE, leaf_hashes
 from ledger.log.store import level_hashes, log_size
 from ledger.log.tables import EntryRow, TileRow
 from ledger.log.tiles import MAX_ENTRY, TILE_WIDTH, tile_nodes
@@ -22,11 +22,21 @@ from policies.errors import Fault
 MAX_KIND = 64
 """Characters in the longest kind."""
 
-ROWS_PER_STATEMENT = 64
-"""Rows in one INSERT of SQLite; 256 parameters, where it takes 32,766."""
+FEW = 8
+"""Entries alike up to which SQLite gets them one by one."""
 
 COLUMNS = ("entry_index", "kind", "leaf_hash", "data")
 Row = tuple[int, str, bytes, bytes]
+
+_INSERT = f"INSERT INTO {EntryRow.__tablename__} ({', '.join(COLUMNS)})"
+_INSERT_ONE = f"{_INSERT} VALUES (?, ?, ?, ?)"
+_INSERT_ALIKE = f"""
+{_INSERT}
+WITH RECURSIVE place (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < ?5)
+SELECT ?1 + i, ?2, substr(?3, {HASH_SIZE} * i + 1, {HASH_SIZE}), substr(?4, ?6 * i + 1, ?6)
+FROM place
+"""  # noqa: S608 - constants only
+"""Rows of one kind and length, cut by SQLite out of two values: half the time of binding each."""
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -59,12 +69,11 @@ def append(session: Session, entries: Sequence[LogEntry]) -> range:
     data = [entry.data for entry in entries]
     _check(kinds, data)
     hashes = leaf_hashes(data)
-    rows = zip(range(start, end), kinds, hashes, data, strict=True)
     connection = session.connection()
     if connection.dialect.name == "postgresql":
-        _copy_rows(connection, rows)
+        _copy_rows(connection, zip(range(start, end), kinds, hashes, data, strict=True))
     else:
-        _insert_rows(connection, rows)
+        _insert_rows(connection, start, kinds, hashes, data)
     _complete_tiles(session, start, hashes)
     return range(start, end)
 
@@ -86,23 +95,25 @@ def _check(kinds: list[str], data: list[bytes]) -> None:
     raise EntryRefused("; ".join(map(str, faults)), tuple(faults))
 
 
-def _insert_rows(connection: sa.Connection, rows: Iterable[Row]) -> None:
-    """Write the rows to SQLite, many to a statement: a third faster than one by one."""
-    flat = list(chain.from_iterable(rows))
-    step = len(COLUMNS) * ROWS_PER_STATEMENT
-    whole = len(flat) - len(flat) % step
-    for count, width, start, end in (
-        (ROWS_PER_STATEMENT, step, 0, whole),
-        (1, len(COLUMNS), whole, len(flat)),
-    ):
-        if start < end:
-            groups = [tuple(flat[i : i + width]) for i in range(start, end, width)]
-            connection.exec_driver_sql(_insert_statement(count), groups)
-
-
-def _insert_statement(count: int) -> str:
-    values = ", ".join(["(" + ", ".join("?" * len(COLUMNS)) + ")"] * count)
-    return f"INSERT INTO {EntryRow.__tablename__} ({', '.join(COLUMNS)}) VALUES {values}"  # noqa: S608 - constants only
+def _insert_rows(
+    connection: sa.Connection, start: int, kinds: list[str], hashes: list[bytes], data: list[bytes]
+) -> None:
+    """Write the rows to SQLite: those alike together, as a ledger's commitments are."""
+    alike = list(zip(kinds, map(len, data), strict=True))
+    single: list[Row] = []
+    together: list[tuple[int, str, bytes, bytes, int, int]] = []
+    for (kind, length), group in groupby(range(len(alike)), key=alike.__getitem__):
+        places = list(group)
+        if len(places) <= FEW:
+            single += [(start + place, kind, hashes[place], data[place]) for place in places]
+            continue
+        for first in places[::TILE_WIDTH]:
+            end = min(first + TILE_WIDTH, places[-1] + 1)
+            joined = b"".join(hashes[first:end]), b"".join(data[first:end])
+            together.append((start + first, kind, *joined, end - first, length))
+    for statement, rows in ((_INSERT_ALIKE, together), (_INSERT_ONE, single)):
+        if rows:
+            connection.exec_driver_sql(statement, rows)
 
 
 def _copy_rows(connection: sa.Connection, rows: Iterable[Row]) -> None:

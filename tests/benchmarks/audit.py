@@ -1,10 +1,16 @@
 """The offline audit of a network's log, against nothing but its hashes and signature checks.
 
 The floor hashes every leaf, folds the tree, and verifies each signature that the audit verifies,
-with the keys and messages ready: no reading, decoding, judging, certificates or bookkeeping. Both
-are timed in CPU time of this process, in turns.
+with the keys and messages ready: no reading, decoding, judging, certificates or bookkeeping. It
+hashes with the functions that the product itself hashes with. Both are timed in CPU time of this
+process, in turns.
+
+There are two logs: of decisions alone, and the same followed by what an operating network writes:
+transactions, and among them what the service and members say meanwhile, so that most bundles of
+256 entries hold several kinds.
 """
 
+import random
 import statistics
 import tempfile
 import time
@@ -21,15 +27,31 @@ from contracts.packages import make_package
 from governance.audit import audit, make_auditor, open_source
 from governance.identity.announcements import AuthorityCertified, CertificateIssued
 from ledger import statements
+from ledger.commitment import log_commitment
+from ledger.database import writing
+from ledger.declarations import CUSTODY_KIND, KEYS_KIND
 from ledger.keys import PublicKey, verify_signature
 from ledger.log import merkle
+from ledger.log.completeness import SEAL_KIND
+from ledger.log.merkle import HASH_SIZE
+from ledger.log.sequencer import LogEntry, append
+from ledger.log.store import log_size
+from ledger.receipts import RECEIPTS_KIND
 from ledger.statements import read_envelope, read_statement
 from tests.auditing.network import AuditedNetwork, lively, write_log
 
 SHIPPED = Path(__file__).parents[2] / "contracts" / "shipped" / "beneficial_right"
 MEMBERS = 20
-TRANSACTIONS = (0, 1_000_000)
-"""Commitments beside the governance: a log of decisions alone, and one of an operating network."""
+OPERATION = (0, 1_000_000)
+"""Entries after the decisions: none, and those of an operating network."""
+
+BATCH = 10_000
+SEAL_EVERY = 12_000
+"""Entries from one seal to the next: a minute's at 200 a second."""
+
+SAID_AMONG = 200
+"""Of so many entries one commits to the second's read receipts; as many to a customer's keys, and
+to who holds custody."""
 
 ROUNDS = 3
 TARGET = 0.7
@@ -47,9 +69,8 @@ def run() -> dict[str, Any]:
         network = lively(home, make_package(read_folder(SHIPPED)))
         for place in range(MEMBERS):
             network.join(f"firm-{place}", "custodian")
-        for count in TRANSACTIONS:
-            for start in range(0, count, 10_000):
-                network.transact(min(10_000, count - start))
+        for count in OPERATION:
+            _operate(network, count)
             rows.append(_measure(network, Path(folder) / f"log-{count}"))
         network.engine.dispose()
     share = rows[-1]["share_of_bare"]
@@ -58,6 +79,31 @@ def run() -> dict[str, Any]:
         "rows": rows,
         "targets": [{"target": target, "measured": share, "met": share >= TARGET}],
     }
+
+
+def _operate(network: AuditedNetwork, count: int) -> None:
+    """Append what an operating network writes: `count` entries, mostly commitments."""
+    rng = random.Random(count)
+    said = (RECEIPTS_KIND, KEYS_KIND, CUSTODY_KIND)
+    for _ in range(0, count, BATCH):
+        with writing(network.engine) as session:
+            start = log_size(session)
+            entries = []
+            for index in range(start, start + BATCH):
+                value, drawn = rng.randbytes(HASH_SIZE), rng.randrange(SAID_AMONG)
+                if index % SEAL_EVERY == 0:
+                    entry = LogEntry(SEAL_KIND, _SEAL % (index, value.hex().encode()))
+                elif drawn < len(said):
+                    kind = said[drawn]
+                    entry = LogEntry(kind, _SAID % (kind.encode(), value.hex().encode()))
+                else:
+                    entry = log_commitment(value)
+                entries.append(entry)
+            append(session, entries)
+
+
+_SEAL = b'{"sekisho":"scopes/v1","through":%d,"root":"%b"}'
+_SAID = b'{"sekisho":"statement/v1","kind":"%b","commitment":"%b"}'
 
 
 def _measure(network: AuditedNetwork, folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ledger.database import reading, writing
 from ledger.errors import EntryRefused
 from ledger.log import merkle
 from ledger.log.sequencer import LogEntry, append
-from ledger.log.store import StoredNodes, log_size, read_entries
+from ledger.log.store import StoredNodes, level_hashes, log_size, read_entries
 from tests.log.support import ListNodes, entry, fill
 
 
@@ -54,6 +54,24 @@ def test_batches_of_any_size_give_the_same_tree(engine: Engine, seed: int) -> No
             assert merkle.consistency_proof(stored, old, new) == merkle.consistency_proof(
                 nodes, old, new
             )
+
+
+def test_a_batch_of_many_kinds_and_lengths_is_kept_as_it_came(engine: Engine) -> None:
+    """Runs of entries alike, longer and shorter than a tile, among others that stand alone."""
+    rng = random.Random(7)
+    batch: list[LogEntry] = []
+    for width in (1, 300, 2, 8, 9, 1, 1, 256, 513, 20, 1):
+        kind, length = f"kind-{rng.randrange(3)}", rng.choice([1, 5, 113, 4_000])
+        batch += [LogEntry(kind, rng.randbytes(length)) for _ in range(width)]
+    batch.append(LogEntry("kind-0", b"\x00" * 65_535))
+    fill(engine, 7)
+    with writing(engine) as session:
+        assert append(session, batch) == range(7, 7 + len(batch))
+    with reading(engine) as session:
+        stored = list(read_entries(session, 7, 7 + len(batch)))
+        hashes = level_hashes(session, 0, 7, 7 + len(batch))
+    assert stored == [(i, one.kind, one.data) for i, one in enumerate(batch, 7)]
+    assert hashes == [merkle.leaf_hash(one.data) for one in batch]
 
 
 def test_all_faults_of_a_batch_are_named(engine: Engine) -> None:
