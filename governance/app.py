@@ -34,7 +34,7 @@ from governance.observation import configure_logging
 from governance.policy.routes import ROUTES as POLICY_ROUTES
 from governance.problems import answer
 from governance.requests import ClientCertificates, bearer_token, check_declared
-from governance.server import end_with_supervisor
+from governance.server import end_with_supervisor, settle_memory
 from governance.settings import load_settings
 from ledger.database import reading
 from ledger.log.routes import ROUTES as LOG_ROUTES
@@ -84,7 +84,9 @@ def create_app() -> Litestar:
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     set_asyncio_executor(ThreadPoolExecutor(THREADS, "request"))
-    return build_app(open_network(settings))
+    app = build_app(open_network(settings))
+    settle_memory()
+    return app
 
 
 def build_app(network: Network) -> Litestar:

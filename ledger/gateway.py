@@ -174,17 +174,16 @@ class Gateway:
         return tuple(found)
 
     def _seen(self, prepared: Prepared, viewer: Viewer, row: Sequence[Any]) -> Seen:
-        effects, places = prepared.effects(row), prepared.places
-        scope = row[places["scope"]] if "scope" in places else None
-        fields: dict[str, Any] = {}
-        for name in prepared.shown:
-            effect, value = effects[name], row[places[f"field_{name}"]]
-            if effect is Effect.PSEUDONYM:
-                value = self._name(viewer, scope, value)
-            if effect is Effect.CLEAR or (effect is Effect.PSEUDONYM and value is not None):
-                fields[name] = value
+        reading, places = prepared.reading(row), prepared.places
+        fields: dict[str, Any] = {name: row[place] for name, place in reading.clear}
+        if reading.pseudonyms:
+            scope = row[places["scope"]] if "scope" in places else None
+            for name, place in reading.pseudonyms:
+                value = self._name(viewer, scope, row[place])
+                if value is not None:
+                    fields[name] = value
         extra = {name: row[places[f"extra_{name}"]] for name in prepared.view.extra}
-        return Seen(fields, extra, effects)
+        return Seen(fields, extra, reading.effects)
 
     def _name(self, viewer: Viewer, scope: bytes | None, value: Any) -> str | None:
         """Return a pseudonym; what is no name, or in no transaction, has none and is hidden."""

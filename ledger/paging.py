@@ -42,6 +42,20 @@ class Shape(msgspec.Struct, frozen=True):
     reverse: bool = False
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """How rows that the same arms admit are read.
+
+    Args:
+        effects: how each field of the resource is shown.
+        clear: fields shown as they are, and where they stand in a row.
+        pseudonyms: fields shown by another name, and where they stand.
+    """
+
+    effects: Mapping[str, Effect]
+    clear: tuple[tuple[str, int], ...]
+    pseudonyms: tuple[tuple[str, int], ...]
+
+
 class Prepared:
     """A page's statement, and how its rows are read.
 
@@ -64,24 +78,31 @@ class Prepared:
         self.tests = [predicate(_VIEWER) for _, predicate in self.branches]
         self.shown = [name for name in view.fields if self._arms_that_show(name)]
         self.query = self._united() if len(self.branches) > 1 else self._single()
-        self._effects: dict[tuple[Any, ...], Mapping[str, Effect]] = {}
+        self._readings: dict[tuple[Any, ...], Reading] = {}
 
     @cached_property
     def places(self) -> Mapping[str, int]:
         """Where each column stands in a row."""
         return {column.name: i for i, column in enumerate(self.query.selected_columns)}
 
-    def effects(self, row: Sequence[Any]) -> Mapping[str, Effect]:
-        """Return how each field of `row` is shown: the clearest of the arms that admit it."""
+    def reading(self, row: Sequence[Any]) -> Reading:
+        """Return how `row` is read: of each field, as the clearest of the arms that admit it."""
         count = len(self.branches)
         admitted = tuple(row[:count]) if count > 1 else (True,) * count
-        found = self._effects.get(admitted)
+        found = self._readings.get(admitted)
         if found is None:
             arms = {arm for (arm, _), holds in zip(self.branches, admitted, strict=True) if holds}
-            shown = self.decision.shown(arms)
-            found = {name: shown.get(name, Effect.HIDDEN) for name in self.view.fields}
-            self._effects[admitted] = found
+            found = self._readings[admitted] = self._read_by(arms)
         return found
+
+    def _read_by(self, arms: set[str]) -> Reading:
+        said = self.decision.shown(arms)
+        effects = {name: said.get(name, Effect.HIDDEN) for name in self.view.fields}
+        clear, pseudonyms = (
+            tuple((n, self.places[f"field_{n}"]) for n in self.shown if effects[n] is effect)
+            for effect in (Effect.CLEAR, Effect.PSEUDONYM)
+        )
+        return Reading(effects, clear, pseudonyms)
 
     def _arms_that_show(self, name: str) -> set[str]:
         return {

@@ -104,7 +104,7 @@ def transfer_view(seen: Seen) -> v.TransferView:
     fields = dict(seen.fields)
     if "terms" in fields:
         fields["terms"] = msgspec.json.decode(fields["terms"])
-    return v.TransferView(**{name: _show(value) for name, value in fields.items()})
+    return v.TransferView(**_shown(fields))
 
 
 def list_tokens(reader: Reader, asked: Asked) -> v.TokenPage:
@@ -125,7 +125,7 @@ def _token(seen: Seen) -> v.TokenView:
             "component": seen.extra["component"].decode(),
             "nonce": seen.extra["nonce"].hex(),
         }
-    return v.TokenView(**{name: _show(value) for name, value in fields.items()})
+    return v.TokenView(**_shown(fields))
 
 
 def list_rights(reader: Reader, asked: Asked) -> v.RightPage:
@@ -342,7 +342,12 @@ def attested_bytes(attestation: v.RegisterAttestation) -> bytes:
 
 
 def _shape(kind: type[_V], seen: Seen) -> _V:
-    return kind(**{name: _show(value) for name, value in seen.fields.items()})
+    return kind(**_shown(seen.fields))
+
+
+def _shown(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an answer says: bytes in hex, everything else as it is."""
+    return {n: value.hex() if type(value) is bytes else value for n, value in fields.items()}
 
 
 def _show(value: Any) -> Any:

@@ -20,6 +20,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from governance.server import settle_memory
 from ledger.bulk import insert_rows
 from ledger.composition import Signed
 from ledger.database import Base, connect, protect_append_only, reading, writing
@@ -49,6 +50,7 @@ PAIRS = (("INV001", "INV002"), ("INV002", "INV001"))
 
 def run() -> dict[str, Any]:
     """Measure on each database with one and two submitting threads, interleaved with the floor."""
+    settle_memory()  # as a server does
     rows = []
     for name, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
         with opened() as (engine, bare):

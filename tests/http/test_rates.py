@@ -1,7 +1,7 @@
 """Whoever asks too often is told so, whatever it asks: reads, statements, tokens."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -40,22 +40,26 @@ def test_a_member_that_asks_too_often_waits(member: Connection):
     form = {
         "grant_type": GRANT_TYPE,
         "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": "",
+        "client_assertion": client_assertion(member.own_folder(), dt.datetime.now(dt.UTC)),
     }
+    path = f"/v1/proposals/sha256:{'0' * 64}/withdrawal"
     with httpx.Client(base_url=server, timeout=30) as client:
-        reads = [client.get("/v1/members", headers=token) for _ in range(2 * BURST)]
-        assert reads[0].status_code == 200
-        refused = [answer for answer in reads if answer.status_code != 200]
-        assert len(refused) >= BURST // 2
-        form["client_assertion"] = client_assertion(member.own_folder(), dt.datetime.now(dt.UTC))
-        path = f"/v1/proposals/sha256:{'0' * 64}/withdrawal"
-        refused += [
-            client.get("/v1/members", headers=token),
-            client.post(path, content=statement),
-            client.post(TOKEN_PATH, data=form),
-        ]
-        for answer in refused:
-            assert answer.status_code == 429
+        assert client.get("/v1/members", headers=token).status_code == 200
+        for ask in (
+            lambda: client.get("/v1/members", headers=token),
+            lambda: client.post(path, content=statement),
+            lambda: client.post(TOKEN_PATH, data=form),
+        ):
+            answer = refused(ask)
             assert answer.json()["type"] == "urn:sekisho:problem:too-many-requests"
             assert int(answer.headers["retry-after"]) > 0
         assert client.get("/health/live").status_code == 200
+
+
+def refused(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Return the answer to whoever goes on asking, however slow the machine is."""
+    for _ in range(20 * BURST):
+        answer = ask()
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            return answer
+    raise AssertionError("nobody is told to wait")
