@@ -33,7 +33,7 @@ from governance.membership.routes import ROUTES as MEMBERSHIP_ROUTES
 from governance.observation import configure_logging
 from governance.policy.routes import ROUTES as POLICY_ROUTES
 from governance.problems import answer
-from governance.requests import ClientCertificates, bearer_token, check_declared
+from governance.requests import ClientCertificates, bearer_token, check_declared, hurrying
 from governance.server import end_with_supervisor, settle_memory
 from governance.settings import load_settings
 from ledger.database import reading
@@ -112,7 +112,7 @@ def build_app(network: Network) -> Litestar:
         route_handlers=list(ROUTES),
         dependencies=_dependencies(network, background, certificates),
         exception_handlers={Exception: answer},
-        middleware=[observation.measuring, certificates.guarding],
+        middleware=[observation.measuring, hurrying, certificates.guarding],
         request_max_body_size=network.settings.max_body,
         openapi_config=_openapi(network),
         lifespan=[running],

@@ -36,6 +36,7 @@ _HTTP_TITLES = {
     403: ("denied", "No rule allows this actor to do this."),
     404: ("not-found", "There is nothing here that you may see."),
     405: ("method-not-allowed", "This resource does not take this method."),
+    408: ("body-too-slow", "The request's body does not come, or comes too slowly."),
     413: ("too-large", "The request's body is too large."),
     415: ("unsupported-media-type", "The body's media type is not accepted here."),
     429: ("too-many-requests", "This member asks too often; wait and try again."),

@@ -1,8 +1,9 @@
-"""What every request brings: a size, an actor, a client certificate, a rate.
+"""What every request brings: a size and a pace, an actor, a client certificate, a rate.
 
 Handlers receive these as dependencies; a handler without an `authz` declaration does not start.
 """
 
+import asyncio
 import base64
 import hashlib
 import threading
@@ -13,7 +14,11 @@ from typing import Any
 
 from litestar import Request
 from litestar.enums import ScopeType
-from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
+from litestar.exceptions import (
+    ClientException,
+    NotAuthorizedException,
+    TooManyRequestsException,
+)
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +29,12 @@ from policies.actors import Actor
 CLIENT_CERT = "client-cert"
 BURST_SECONDS = 10
 """A member may use ten seconds' worth of its rate at once."""
+
+BODY_SECONDS = 30.0
+"""How long any body may take to come, in seconds."""
+
+BODY_PACE = 32 << 10
+"""Bytes for which a body may take one second more."""
 
 Identify = Callable[[str, bytes | None], Actor]
 
@@ -49,6 +60,40 @@ def bearer_token(request: Request[Any, Any, Any]) -> str:
     if scheme.lower() != "bearer" or not token:
         raise NotAuthorizedException
     return token
+
+
+class BodyTooSlow(ClientException):
+    """The body does not come, or comes too slowly."""
+
+    status_code = 408
+
+
+def hurrying(app: ASGIApp) -> ASGIApp:
+    """Middleware: wait for a body no longer than its size allows; nobody else waits for it."""
+
+    async def hurried(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        give_up = time.monotonic() + BODY_SECONDS
+        whole = False
+
+        async def receive_soon() -> Any:
+            nonlocal give_up, whole
+            if whole:  # what comes now is that the client has gone, whenever that is
+                return await receive()
+            try:
+                async with asyncio.timeout(give_up - time.monotonic()):
+                    message: Any = await receive()
+            except TimeoutError:
+                raise BodyTooSlow from None
+            whole = not message.get("more_body", False)
+            give_up += len(message.get("body", b"")) / BODY_PACE
+            return message
+
+        await app(scope, receive_soon, send)
+
+    return hurried
 
 
 class ClientCertificates:
