@@ -252,7 +252,7 @@ MUTANTS = {
         ledger.paging, "for grant in decision.grants\n", "for grant in decision.grants[1:]\n",
     ),
     "mask to clear": (
-        ledger.paging, "name: shown.get(name, Effect.HIDDEN)", "name: Effect.CLEAR",
+        ledger.paging, "name: said.get(name, Effect.HIDDEN)", "name: Effect.CLEAR",
     ),
     "cursor names the last row again": (ledger.paging, "left < right", "left <= right"),
     "no upper end of the range": (
