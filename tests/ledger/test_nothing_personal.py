@@ -9,6 +9,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -41,6 +42,8 @@ DIGESTS = re.compile(rb"[0-9a-f]{64,}")
 SHORTEST = 6
 """Characters of the shortest value that is searched for: shorter ones occur by chance."""
 
+ENCODINGS = ("utf-8", "cp932", "utf-16-le")
+
 
 def personal_values() -> set[str]:
     names = record_tables()["investor"].named(Protection.PERSONAL)
@@ -48,10 +51,12 @@ def personal_values() -> set[str]:
     return {row[name] for row in people for name in names if len(row.get(name, "")) >= SHORTEST}
 
 
-def spellings(value: str) -> set[bytes]:
+@cache
+def spellings(value: str) -> frozenset[bytes]:
+    """Return how a value may stand in bytes; kept, as each is looked for in thousands of answers."""
     escaped = msgspec.json.encode(value).strip(b'"')
     unicode = value.encode("ascii", "backslashreplace")
-    return {escaped, unicode, *(value.encode(n) for n in ("utf-8", "cp932", "utf-16-le"))}
+    return frozenset({escaped, unicode, *(value.encode(n) for n in ENCODINGS)})
 
 
 def found_in(data: bytes, values: set[str]) -> set[str]:
