@@ -230,7 +230,8 @@ def test_more_written_pages_than_a_scan_lists_go_back():
 
 def test_fresh_and_reset_instances_agree_to_the_byte(machine: Machine):
     reset, fresh = load(machine, CONSERVING), load(machine, CONSERVING, fresh=True)
-    for text in (SMALL, "{", SMALL):
+    wrong = json.dumps(transaction(outputs=[token("INV-B", 1)]))
+    for text in (SMALL, wrong, SMALL):
         got = reset.verify(text, want_memory_digest=True)
         assert got == fresh.verify(text, want_memory_digest=True)
         assert got.memory_digest is not None

@@ -1,5 +1,13 @@
 """Programs that leave something behind: hooks, finalizers, modules, broken exceptions."""
 
+# The way to every module: what json has of the interpreter's own names.
+IMPORT = r"""
+import json
+b = json.__builtins__
+b = b if isinstance(b, dict) else vars(b)
+imp = b['__import__']
+"""
+
 PROGRAMS = {
     "settrace": r"""
 import json
@@ -41,12 +49,8 @@ import json
 sys = json.codecs.sys
 sys.setswitchinterval(1e-9)
 """,
-    "thread start": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-imp('_thread').start_new_thread(print, ())
+    "thread start": IMPORT
+    + r"""imp('_thread').start_new_thread(print, ())
 """,
     "async loop": r"""
 async def f():
@@ -82,12 +86,8 @@ class D:
         while True: pass
 d = D(); d.d = d
 """,
-    "weakref callback": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-w = imp('weakref')
+    "weakref callback": IMPORT
+    + r"""w = imp('weakref')
 class D: pass
 d = D()
 def cb(r):
@@ -95,12 +95,8 @@ def cb(r):
 r = w.ref(d, cb)
 del d
 """,
-    "weakref finalize": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-w = imp('weakref')
+    "weakref finalize": IMPORT
+    + r"""w = imp('weakref')
 class D: pass
 d = D()
 w.finalize(d, print)
@@ -121,83 +117,43 @@ import json
 json.loads = lambda t: {}
 json.decoder.scanner = None
 """,
-    "ctypes": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-c = imp('ctypes')
+    "ctypes": IMPORT
+    + r"""c = imp('ctypes')
 c.string_at(0, 100)
 """,
-    "_ctypes": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-imp('_ctypes')
+    "_ctypes": IMPORT
+    + r"""imp('_ctypes')
 """,
-    "_socket": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-s = imp('_socket').socket()
+    "_socket": IMPORT
+    + r"""s = imp('_socket').socket()
 s.connect(('127.0.0.1', 22))
 """,
-    "every descriptor written": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-p = imp('posix')
+    "every descriptor written": IMPORT
+    + r"""p = imp('posix')
 for i in range(100):
     try: p.write(i, b'forged')
     except OSError: pass
 """,
-    "environment by posix again": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-e = imp('posix').environ
+    "environment by posix again": IMPORT
+    + r"""e = imp('posix').environ
 raise ValueError(str(e))
 """,
-    "mmap": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-imp('mmap').mmap(-1, 1 << 40)
+    "mmap": IMPORT
+    + r"""imp('mmap').mmap(-1, 1 << 40)
 """,
-    "faulthandler": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-imp('faulthandler')._sigsegv()
+    "faulthandler": IMPORT
+    + r"""imp('faulthandler')._sigsegv()
 """,
-    "_testcapi": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-imp('_testcapi')
+    "_testcapi": IMPORT
+    + r"""imp('_testcapi')
 """,
-    "_interpreters": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-i = imp('_interpreters')
+    "_interpreters": IMPORT
+    + r"""i = imp('_interpreters')
 x = i.create()
 i.exec(x, 'while True: pass')
 """,
-    "pickle reduce": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-p = imp('pickle')
+    "pickle reduce": IMPORT
+    + r"""p = imp('pickle')
 p.loads(b'c__builtin__\neval\n(S"9**9**9"\ntR.')
 """,
     "constants that are not there": r"""
@@ -267,12 +223,8 @@ import json
 sys = json.codecs.sys
 x = [sys.intern('quantity' + str(i)) for i in range(20000)]
 """,
-    "small integers by address": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-g = imp('gc')
+    "small integers by address": IMPORT
+    + r"""g = imp('gc')
 n = 256
 for o in g.get_referrers(n)[:50]:
     if isinstance(o, list): o.clear()
@@ -293,61 +245,37 @@ class D:
     def __del__(s): raise ValueError
 D()
 """,
-    "codec registered": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-c = imp('codecs')
+    "codec registered": IMPORT
+    + r"""c = imp('codecs')
 c.register_error('replace', lambda e: ('', 10**9))
 raise ValueError('\ud800')
 """,
-    "encode error handler loops": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-c = imp('codecs')
+    "encode error handler loops": IMPORT
+    + r"""c = imp('codecs')
 def h(e):
     while True: pass
 c.register_error('replace', h)
 from contracts.author import Rejected
 raise Rejected('E_\ud800', '\ud800')
 """,
-    "warnings as errors": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-w = imp('warnings')
+    "warnings as errors": IMPORT
+    + r"""w = imp('warnings')
 w.simplefilter('error')
 compile = b['compile']
 compile('1 is 1', 'x', 'exec')
 """,
-    "context variable": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-c = imp('contextvars')
+    "context variable": IMPORT
+    + r"""c = imp('contextvars')
 v = c.ContextVar('v')
 v.set(1)
 v.get()
 """,
-    "locale and time zone": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-t = imp('time')
+    "locale and time zone": IMPORT
+    + r"""t = imp('time')
 raise ValueError(t.tzname, t.localtime(0))
 """,
-    "random seeded anew": r"""
-import json
-b = json.__builtins__
-b = b if isinstance(b, dict) else vars(b)
-imp = b['__import__']
-r = imp('random')
+    "random seeded anew": IMPORT
+    + r"""r = imp('random')
 r.seed()
 raise ValueError(r.random())
 """,
