@@ -53,7 +53,7 @@ def personal_values() -> set[str]:
 
 @cache
 def spellings(value: str) -> frozenset[bytes]:
-    """Return how a value may stand in bytes; kept, as each is looked for in thousands of answers."""
+    """Return how a value may stand in bytes; kept: each is looked for in thousands of answers."""
     escaped = msgspec.json.encode(value).strip(b'"')
     unicode = value.encode("ascii", "backslashreplace")
     return frozenset({escaped, unicode, *(value.encode(n) for n in ENCODINGS)})
