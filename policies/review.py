@@ -2,10 +2,8 @@
 
 A proposed text is refused when it is not a rule set or when a statement fails. What it reveals and
 hides, and where it disagrees with the responsibility matrix, is for the voters to judge; the
-review's digest is what the proposal binds.
+difference's digest is what the proposal names.
 """
-
-import hashlib
 
 import msgspec
 
@@ -40,11 +38,6 @@ class RuleReview(msgspec.Struct, frozen=True):
     def faults(self) -> tuple[Fault, ...]:
         """Why it cannot be adopted: each failing statement with its counterexample."""
         return _failures(self.proofs)
-
-    @property
-    def digest(self) -> str:
-        """`sha256:` of the canonical JSON."""
-        return "sha256:" + hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
 
 def review_rules(
@@ -84,6 +77,15 @@ def examine_rules(text: bytes) -> tuple[Fault, ...]:
     except RulesMalformed as error:
         return error.faults
     return _failures(prove_statements(proposed, shipped_statements()))
+
+
+def examine_difference(current: CompiledRules, text: bytes, digest: str) -> tuple[Fault, ...]:
+    """Return that a sound text's difference from the rules in force has another digest, if so."""
+    found = compare_rules(current, compile_rules(parse_rule_set(text.decode()))).digest
+    if digest == found:
+        return ()
+    message = f"not what it reveals and hides against the rules in force, which is {found}"
+    return (Fault("difference", message),)
 
 
 def _failures(proofs: tuple[Proof, ...]) -> tuple[Fault, ...]:

@@ -24,9 +24,10 @@ from governance.identity.profile import NODE_LIFETIME, CertificateKind
 from governance.incidents.services import IncidentServices
 from governance.settings import Settings
 from ledger.hashing import content_digest
+from policies.compilation import CompiledRules
 from policies.errors import Fault
 from policies.responsibility import shipped_matrix
-from policies.review import examine_rules
+from policies.review import examine_difference, examine_rules
 
 Clock = Callable[[], dt.datetime]
 
@@ -43,9 +44,12 @@ class NetworkEffectsHere:
     (`assembly.view`); nothing has to be pushed.
     """
 
-    def examine_rule_set(self, text: bytes) -> list[Fault]:
-        """Return every fault of a rule set's text, and every statement that it fails."""
-        return list(examine_rules(text))
+    def examine_rule_set(self, current: CompiledRules, text: bytes, difference: str) -> list[Fault]:
+        """Return every fault of a rule set's text, and every statement that it fails.
+
+        For one without, that the proposal names another difference than there is.
+        """
+        return list(examine_rules(text) or examine_difference(current, text, difference))
 
     def adopt_rule_set(self, session: Session, digest: str, text: bytes, decided: Decided) -> None:
         """Nothing to do: the state names the rule set in force."""

@@ -71,7 +71,13 @@ def show(proposal_id: str, folder: Path, as_json: bool) -> None:
             )
 
             text = connection.get_bytes(f"/v1/governance/documents/{action['rule_set']}").decode()
-            show_review(review_against(connection, text))
+            review = review_against(connection, text)
+            show_review(review)
+            if review.difference.digest != action["difference"]:
+                console.print(
+                    "[red]This is not the difference that the proposal names:[/red] its author"
+                    " saw another one, or the rules in force have changed since."
+                )
     if found["binds"]:
         show_table(
             "Judged on",
@@ -244,8 +250,9 @@ def rotate_ca(certificate: str, folder: Path, yes: bool, reason: str) -> None:
 def rule_set(file: Path, folder: Path, yes: bool, reason: str) -> None:
     """Propose to adopt the rule set in FILE.
 
-    Its review (what it reveals and hides, what is proved of it) is shown, and deposited with the
-    text; the reason that voters read names it by digest.
+    Its review (what it reveals and hides, what is proved of it) is shown. What it reveals and hides
+    is deposited with the text, and the proposal names both by digest; one that names another
+    difference than there is, is refused.
     """
     from governance.cli.policy import (  # noqa: PLC0415 - loads the prover
         read_text,
@@ -259,10 +266,10 @@ def rule_set(file: Path, folder: Path, yes: bool, reason: str) -> None:
         show_review(review)
         answer, kept = (
             connection.post_bytes("/v1/governance/documents", data, "text/plain")
-            for data in (text.encode(), msgspec.json.encode(review))
+            for data in (text.encode(), msgspec.json.encode(review.difference))
         )
-    action = a.AdoptRuleSet(rule_set=answer["digest"])
-    propose_actions(folder, action, reason=f"{reason} (review {kept['digest']})", yes=yes)
+    action = a.AdoptRuleSet(rule_set=answer["digest"], difference=kept["digest"])
+    propose_actions(folder, action, reason=reason, yes=yes)
 
 
 @proposal.command()

@@ -136,8 +136,9 @@ class Monitor:
             elif isinstance(action, ContractAction) and self._uses(action.name, state):
                 yield "contract", f"{text}: {contract_key(action.name, action.version)}"
             elif isinstance(action, AdoptRuleSet) and me is not None:
-                reveals = self._reveals(state.parameters.rule_set, action.rule_set, me)
-                yield "rules", f"{text}: {action.rule_set}; {reveals}"
+                old, new = state.parameters.rule_set, action.rule_set
+                reveals = self._reveals(old, new, me, action.difference)
+                yield "rules", f"{text}: {new}; {reveals}"
             if me is not None and self._may_vote(proposal.actions, me, state):
                 yield "proposal", f"{text}: you have a vote"
 
@@ -155,17 +156,22 @@ class Monitor:
                 was = "" if known is None else f", it was {known.status}"
                 yield "contract", f"{key} is {contract.status}{was}"
 
-    def _reveals(self, old: str, new: str, me: Member) -> str:
-        """Say what other rules reveal of what this member's counterparts and it see."""
+    def _reveals(self, old: str, new: str, me: Member, named: str | None = None) -> str:
+        """Say what other rules reveal of what this member's counterparts and it see.
+
+        And whether a proposal `named` another difference than this one.
+        """
         texts = self._texts(old), self._texts(new)
         if texts[0] is None or texts[1] is None:
             return "what it reveals cannot be told: its text is not to be had"
         first, second = (compile_rules(parse_rule_set(text.decode())) for text in texts if text)
-        changes = compare_rules(first, second).changes
+        difference = compare_rules(first, second)
+        warning = "" if named in {None, difference.digest} else f"IT NAMES ANOTHER, {named}: "
+        changes = difference.changes
         shown = [c for c in changes if c.direction is Direction.REVEALS or c.role in me.roles]
         if not shown:
-            return "it reveals nothing, and hides nothing from your roles"
-        return "; ".join(" ".join(str(change).split()) for change in shown)
+            return f"{warning}it reveals nothing, and hides nothing from your roles"
+        return warning + "; ".join(" ".join(str(change).split()) for change in shown)
 
 
 def _membership(was: Member | None, now: Member | None) -> Iterator[tuple[str, str]]:

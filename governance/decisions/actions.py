@@ -134,6 +134,9 @@ class AdoptRuleSet(_Action, frozen=True, tag="adopt_rule_set", kw_only=True):
     """Access is judged by another rule set; its text was deposited under its digest."""
 
     rule_set: str
+    difference: str
+    """`sha256:<hex>` of what it reveals and hides against the rules in force, which is what is
+    voted on: a proposal that names another is refused."""
 
 
 class ChangeParameters(_Action, frozen=True, tag="change_parameters", kw_only=True):

@@ -40,6 +40,7 @@ from governance.decisions.actions import (
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.statements import ContractActivated, Elapsed, FreezeExpired
 from governance.decisions.store import document
+from policies.compilation import CompiledRules
 from policies.errors import Fault
 
 
@@ -152,8 +153,11 @@ class ContractEffects(Protocol):
 class NetworkEffects(Protocol):
     """Kept where rules are compiled, certificates issued and parameters read."""
 
-    def examine_rule_set(self, text: bytes) -> list[Fault]:
-        """Return every fault of a rule set's text, before anyone votes on it."""
+    def examine_rule_set(self, current: CompiledRules, text: bytes, difference: str) -> list[Fault]:
+        """Return every fault of a rule set's text, before anyone votes on it.
+
+        That `difference` is not the digest of what it reveals and hides is one.
+        """
         ...
 
     def adopt_rule_set(self, session: Session, digest: str, text: bytes, decided: Decided) -> None:

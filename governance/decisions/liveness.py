@@ -184,7 +184,7 @@ def _sample(state: NetworkState, action_type: type[Action]) -> Action:
         return _build(action_type, {})
     samples: tuple[Action, ...] = (
         RegisterRuntime(runtime=""),
-        AdoptRuleSet(rule_set=""),
+        AdoptRuleSet(rule_set="", difference=""),
         ChangeParameters(parameters=state.parameters),
         ChangeVotingRules(voting_rules=state.voting_rules),
         RotateCaKey(certificate=""),

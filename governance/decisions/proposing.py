@@ -62,7 +62,10 @@ def propose(
             raise ProposalInvalid(f"actions[{place}]: the registry would refuse it", refused)
         if isinstance(action, AdoptRuleSet):
             text = document(session, action.rule_set)
-            faults = tuple(services.effects.network.examine_rule_set(text))
+            if rules.digest != state.parameters.rule_set:
+                raise ProposalInvalid(f"actions[{place}]: other rules came into force just now")
+            network = services.effects.network
+            faults = tuple(network.examine_rule_set(rules, text, action.difference))
             if faults:
                 raise ProposalInvalid(f"actions[{place}]: the rule set has faults", faults)
     return _open(session, services, state, opened, at)

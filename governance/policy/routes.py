@@ -50,7 +50,7 @@ class Review(msgspec.Struct, frozen=True):
     """The review of a proposed text.
 
     Args:
-        digest: of the review, by which a proposal binds it.
+        difference: digest of what it reveals and hides, which a proposal to adopt it names.
         before: the rule set in force.
         after: the rule set proposed.
         reveals: what can be seen or done that could not, a line each.
@@ -60,7 +60,7 @@ class Review(msgspec.Struct, frozen=True):
         faults: why it cannot be adopted; empty when it can.
     """
 
-    digest: str
+    difference: str
     before: str
     after: str
     reveals: tuple[str, ...]
@@ -129,7 +129,7 @@ def review_rules(
     found = explaining.review(rules, actor, data.text)
     difference = found.difference
     return Review(
-        found.digest,
+        difference.digest,
         difference.before,
         difference.after,
         tuple(str(change) for change in difference.reveals),

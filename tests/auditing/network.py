@@ -48,7 +48,9 @@ from ledger.log.export import export
 from ledger.log.notes import NoteSigner
 from ledger.log.sequencer import LogEntry, append
 from ledger.statements import Opened
-from policies.engine import shipped_text
+from policies.compilation import compile_rules
+from policies.differences import compare_rules
+from policies.engine import parse_rule_set, shipped_text
 from tests.decisions.world import HOUR, NETWORK, START, World, rules, spki
 from tests.membership.consortium import BASE_URL, application, sealed_store
 
@@ -222,7 +224,10 @@ def lively(folder: Path, package: Package) -> AuditedNetwork:
     network.carry(network.propose("platform", ChangeParameters(parameters=changed)))
     network.pass_time(30 * HOUR)
     digest = network.deposit("platform", AMENDED.encode())
-    network.carry(network.propose("platform", AdoptRuleSet(rule_set=digest)))
+    after = compile_rules(parse_rule_set(AMENDED))
+    difference = compare_rules(rules(), after).digest
+    action = AdoptRuleSet(rule_set=digest, difference=difference)
+    network.carry(network.propose("platform", action))
     network.pass_time(100 * HOUR)
     network.carry(network.propose("platform", Suspend(member_id="direct-a", reason="a test")))
     network.pass_time(HOUR)

@@ -201,10 +201,14 @@ def test_a_member_is_told_whom_other_rules_reveal_its_data_to(network: AuditedNe
     old, new = (content_digest(text.encode()) for text in (shipped, AMENDED))
     wider = shipped + "p, role:intermediary, transfer, read, own_register, *, clear\n"
     texts = {old: shipped.encode(), new: wider.encode()}
-    for text, expected in ((wider, "REVEALS"), (AMENDED, "it reveals nothing")):
+    for text, expected, another in (
+        (wider, "REVEALS", True),
+        (AMENDED, "it reveals nothing", False),
+    ):
         texts[new] = text.encode()
         monitor = Monitor(network.anchors(), "trust-a", texts.get)
         notices = [n for i, _, data in network.log() for n in monitor.take(i, data)]
         told = [n.text for n in notices if n.about == "rules"]
         assert len(told) == 2
         assert all(expected in said and new in said for said in told), told
+        assert ["IT NAMES ANOTHER" in said for said in told] == [another, False]

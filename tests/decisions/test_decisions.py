@@ -74,7 +74,7 @@ def test_parameters_change_by_two_thirds_and_are_announced(consortium: World):
 
 def test_rule_set_is_adopted_by_the_text_that_was_deposited(consortium: World):
     digest = consortium.deposit("trust-a", b"p, role:member, policy, read, any, *, allow\n")
-    proposal = consortium.propose("trust-a", AdoptRuleSet(rule_set=digest))
+    proposal = consortium.propose("trust-a", AdoptRuleSet(rule_set=digest, difference=""))
     consortium.carry(proposal)
     assert consortium.state().parameters.rule_set == digest
     assert consortium.state().parameters.version == 2

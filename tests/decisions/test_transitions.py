@@ -152,7 +152,7 @@ INVALID: dict[str, tuple[NetworkState, Action, str]] = {
     "a runtime twice": (NETWORK, RegisterRuntime(runtime="runtime-1"), "runtime"),
     "the same rule set": (
         NETWORK,
-        AdoptRuleSet(rule_set=NETWORK.parameters.rule_set),
+        AdoptRuleSet(rule_set=NETWORK.parameters.rule_set, difference=""),
         "rule_set",
     ),
     "the same voting rules": (

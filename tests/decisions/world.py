@@ -98,7 +98,7 @@ class Notebook:
     def examine(self, _session: Session, _action: object) -> list[Fault]:
         return []
 
-    def examine_rule_set(self, text: bytes) -> list[Fault]:
+    def examine_rule_set(self, _current: object, text: bytes, _difference: str) -> list[Fault]:
         return [] if text.startswith(b"p,") else [Fault("rule_set", "not rules")]
 
 

@@ -103,7 +103,7 @@ def test_another_rule_set_voids_the_vote(world: Registered, package: Package):
     proposal = world.propose("trust-a", approval("1.0.0"))
     text = shipped_text() + "\n# read once more\n"
     digest = world.deposit("platform", text[text.index("p,") :].encode())
-    world.decided(AdoptRuleSet(rule_set=digest))
+    world.decided(AdoptRuleSet(rule_set=digest, difference=""))
     assert world.status(proposal) is Status.VOID
     assert "rule_set changed" in world.reasons(proposal)
     assert world.version("1.0.0").state == "gated"

@@ -6,7 +6,7 @@ import pytest
 from policies.compilation import CompiledRules, compile_rules
 from policies.engine import parse_rule_set, shipped_text
 from policies.errors import RulesMalformed
-from policies.review import RuleReview, examine_rules, review_rules
+from policies.review import RuleReview, examine_difference, examine_rules, review_rules
 
 PEEK = "p, role:auditor, transfer, read, own_register, quantity, clear\n"
 
@@ -56,11 +56,22 @@ def test_a_text_that_is_no_rule_set_leaves_the_rules_in_force(current: CompiledR
     assert current.judge(frozenset({"registrar"}), "token:read").grants
 
 
-def test_a_review_has_a_digest_of_all_that_it_says(current: CompiledRules) -> None:
+def test_a_difference_has_a_digest_of_all_that_it_says(current: CompiledRules) -> None:
     first, second = review_rules(current, shipped_text()), review_rules(current, shipped_text())
-    assert first.digest == second.digest
-    assert first.digest != review_rules(current, shipped_text() + PEEK).digest
+    assert first.difference.digest == second.difference.digest
     assert msgspec.json.decode(msgspec.json.encode(first), type=RuleReview) == first
+    other = review_rules(current, shipped_text() + PEEK)
+    assert first.difference.digest != other.difference.digest
+
+
+def test_a_digest_of_another_difference_is_a_fault(current: CompiledRules) -> None:
+    text = (shipped_text() + PEEK).encode()
+    named = review_rules(current, text.decode()).difference.digest
+    assert examine_difference(current, text, named) == ()
+    same = review_rules(current, shipped_text()).difference.digest
+    (fault,) = examine_difference(current, text, same)
+    assert fault.where == "difference"
+    assert named in fault.message
 
 
 def test_an_empty_rule_set_fails_what_must_always_be_possible() -> None:

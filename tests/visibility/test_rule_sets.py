@@ -11,8 +11,8 @@ from governance.client import governing
 from governance.client.connection import Connection, Refused
 from governance.decisions.actions import AdoptRuleSet
 from policies.compilation import compile_rules
+from policies.differences import compare_rules
 from policies.engine import parse_rule_set, shipped_text
-from policies.review import review_rules
 from tests.http.network import Served
 from tests.visibility.test_who_saw import command
 
@@ -42,10 +42,14 @@ def in_force(network: Served) -> str:
     return str(network.chair.get("/v1/policy/rules")["digest"])
 
 
-def propose(network: Served, text: str) -> dict[str, Any]:
+def propose(network: Served, text: str, difference: str = "") -> dict[str, Any]:
+    """Propose a text with its difference from the rules in force, or with another's."""
     chair = network.chair
     digest = chair.post_bytes("/v1/governance/documents", text.encode(), "text/plain")["digest"]
-    return governing.propose(chair, [AdoptRuleSet(rule_set=digest)], "a change of rules")
+    if not difference and text != FAULTY:
+        difference = chair.post("/v1/policy/reviews", {"text": text})["difference"]
+    action = AdoptRuleSet(rule_set=digest, difference=difference)
+    return governing.propose(chair, [action], "a change of rules")
 
 
 def faults(error: Refused) -> list[dict[str, Any]]:
@@ -114,7 +118,7 @@ def test_a_vote_brings_rules_into_force_and_answers_name_them(lively: Served) ->
     assert others(custodian) == shown
 
 
-def test_a_proposal_names_its_review_and_voters_see_it(lively: Served, tmp_path: Path) -> None:
+def test_a_proposal_names_its_difference_and_voters_see_it(lively: Served, tmp_path: Path) -> None:
     text = shipped_text().replace(PSEUDONYM, "")
     file = tmp_path / "rules.csv"
     file.write_text(text)
@@ -123,15 +127,27 @@ def test_a_proposal_names_its_review_and_voters_see_it(lively: Served, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "to_investor_id: pseudonym -> hidden" in done.stdout.replace("\n", " ")
     (opened,) = governing.open_proposals(lively.chair)
-    shown = lively.chair.get(f"/v1/proposals/{opened['id']}")
-    digest = shown["reason"].partition("review ")[2].rstrip(")")
-    kept = lively.member("trust-a").get_bytes(f"/v1/governance/documents/{digest}")
-    assert kept == msgspec.json.encode(
-        review_rules(compile_rules(parse_rule_set(shipped_text())), text)
-    )
+    (action,) = lively.chair.get(f"/v1/proposals/{opened['id']}")["actions"]
+    kept = lively.member("trust-a").get_bytes(f"/v1/governance/documents/{action['difference']}")
+    current, proposed = (compile_rules(parse_rule_set(t)) for t in (shipped_text(), text))
+    assert kept == msgspec.json.encode(compare_rules(current, proposed))
     seen = command(lively, "trust-a", "proposal", "show", opened["id"])
     assert "to_investor_id: pseudonym -> hidden" in seen.stdout.replace("\n", " ")
+    assert "not the difference" not in seen.stdout
     governing.withdraw(lively.chair, opened["id"], "it was for show")
+
+
+def test_a_proposal_that_names_another_difference_is_refused(lively: Served) -> None:
+    """A text that hides the other side cannot be voted on as one that changes nothing."""
+    text = shipped_text().replace(PSEUDONYM, "")
+    same = shipped_text() + "# the same\n"
+    harmless = lively.chair.post("/v1/policy/reviews", {"text": same})
+    assert harmless["reveals"] == harmless["hides"] == []
+    for named in (harmless["difference"], "sha256:" + "0" * 64):
+        with pytest.raises(Refused) as refused:
+            propose(lively, text, named)
+        assert [fault["where"] for fault in faults(refused.value)] == ["difference"]
+    assert not governing.open_proposals(lively.chair)
 
 
 def others(custodian: Connection) -> dict[str, str]:
