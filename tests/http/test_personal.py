@@ -121,6 +121,8 @@ def _filled(path: str, places: dict[str, list[str]]) -> list[str]:
     names = re.findall(r"{(\w+)}", path)
     if any(name not in places for name in names):
         return []
+    if "row_id" in names and "/records/investor/" not in path:
+        places = places | {"row_id": places["row_id"][:2]}  # ids of investors: nothing is there
     filled = [path]
     for name in names:
         filled = [url.replace("{" + name + "}", v) for url in filled for v in places[name]]
