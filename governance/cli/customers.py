@@ -1,6 +1,7 @@
 """`sekisho ledger …` for custodians: who their customers are, and the keys that sign for them."""
 
 import csv
+import io
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ from governance.errors import DatasetInvalid
 KEY_HOLDERS = frozenset({"custodian", "direct_securities_firm"})
 """Roles of those who keep customers' account keys."""
 
+COLUMNS = ("investor_id", "custody_holder_id", "custodian_id")
+"""What a file of customers has to hold."""
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -20,21 +24,46 @@ KEY_HOLDERS = frozenset({"custodian", "direct_securities_firm"})
 def customers(file: Path, folder: Path) -> None:
     """Take the investors in FILE into custody, with a new account key each (custodians).
 
-    FILE is a CSV with investor_id, custody_holder_id and custodian_id; lines of other custodians
-    are left out.
+    FILE is a CSV (Shift_JIS or UTF-8) with investor_id, custody_holder_id and custodian_id; lines
+    of other custodians are left out.
     """
     connection = options.connect(folder)
-    own = connection.member_id
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        rows = [row for row in csv.DictReader(handle) if row.get("custodian_id") == own]
-    if not rows:
-        raise DatasetInvalid(f"{file} has no investor whose custodian_id is {own}")
-    pairs = [(row["investor_id"], row["custody_holder_id"]) for row in rows]
+    pairs = read_customers(file, connection.member_id)
     ledgering.take_customers(connection, pairs)
     with progress("account keys", len(pairs)) as advance:
         keys = ledgering.own_accounts(connection).make(investor for investor, _ in pairs)
         ledgering.register_account_keys(connection, keys, advance)
     console.print(f"registered {len(pairs):,} customers and their account keys")
+
+
+def read_customers(file: Path, custodian: str) -> list[tuple[str, str]]:
+    """Return the investors of a custodian in a CSV file, with their custody holders.
+
+    Raises:
+        DatasetInvalid: it cannot be read, lacks columns, or names no customer of the custodian.
+    """
+    data = file.read_bytes()
+    try:
+        text = data.decode("utf-8-sig" if is_utf8(data) else "cp932")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        own = [row for row in reader if row.get("custodian_id") == custodian]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetInvalid(f"{file} is no CSV in UTF-8 or Shift_JIS: {error}") from error
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise DatasetInvalid(f"{file} lacks the columns {', '.join(missing)}")
+    if not own:
+        raise DatasetInvalid(f"{file} has no investor whose custodian_id is {custodian}")
+    return [(row["investor_id"] or "", row["custody_holder_id"] or "") for row in own]
+
+
+def is_utf8(data: bytes) -> bool:
+    """Return whether bytes are UTF-8."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @click.command("rotate-key")

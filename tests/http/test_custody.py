@@ -91,6 +91,13 @@ def test_who_cannot_be_released_stays(
     assert (code, why in " ".join(said.split())) == (1, True), said
 
 
+def test_customers_in_shift_jis(served: Served, run: Run, tmp_path: Path) -> None:
+    text = "investor_id,investor_name,custody_holder_id,custodian_id\r\nINV-SJIS,髙島①,{0},{0}\r\n"
+    file = tmp_path / "customers.csv"
+    file.write_bytes(text.format(OLD).encode("cp932"))
+    assert "registered 1" in done(run("ledger", "customers", file, *home(served, OLD)))
+
+
 def test_an_answer_is_wanted_before_a_customer_is_released(
     served: Served, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
