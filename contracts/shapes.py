@@ -1,7 +1,8 @@
-"""The shape of a transaction as a contract sees it, for what a stranger has written.
+"""The shape of a transaction as a contract sees it: checked before it goes into the sandbox.
 
 Types only, no ranges: a package shows with its rejected examples what its contract does with a
-quantity of zero or a date that is none. The same fields as in `contracts.author`.
+quantity of zero or a date that is none. The same fields as in `contracts.author`, in the same order
+(`tests/sandbox/test_rows.py` compares them).
 """
 
 import msgspec

@@ -120,6 +120,23 @@ def test_a_worker_killed_at_work_loses_one_transaction(runtime: Runtime):
         assert pid not in pool.pids
 
 
+def test_a_worker_killed_among_short_calls_loses_one_transaction_at_most(runtime: Runtime):
+    """Outcomes of short calls are sent together: those that were not sent yet are judged again."""
+    with Pool(runtime, size=1) as pool:
+        pool.judge(HONEST, [SMALL])
+        (pid,) = pool.pids
+        batch = [SMALL if number % 3 else WRONG for number in range(6_000)]
+        killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+        killer.start()
+        verdicts = [outcome.verdict for outcome in pool.judge(HONEST, batch)]
+        killer.join()
+        assert pid not in pool.pids
+        found = [type(verdict) for verdict in verdicts]
+        assert found.count(Unavailable) <= 1
+        expected = [Accepted if number % 3 else Rejected for number in range(6_000)]
+        assert sum(a is not b for a, b in zip(found, expected, strict=True)) <= 1
+
+
 def test_a_deadline_says_try_again_and_the_worker_goes_on(runtime: Runtime):
     with Pool(runtime, size=1, deadline=0.02) as pool:
         (pid,) = pool.pids

@@ -10,14 +10,14 @@ import pytest
 from contracts.errors import RuntimeInvalid, RuntimeUnknown
 from contracts.sandbox import runtime as runtimes
 from contracts.sandbox.limits import LIMITS, Limits
-from contracts.sandbox.machine import Generator, Machine
+from contracts.sandbox.machine import FUNCTIONS, Generator, Machine
 from contracts.sandbox.runtime import Runtime
 
 
 def test_the_artifact_imports_nothing(machine: Machine):
     type_of = machine._component.type  # of the native code, made from the artifact
     assert list(type_of.imports(machine.engine)) == []
-    assert {"load", "verify"} <= set(type_of.exports(machine.engine))
+    assert set(FUNCTIONS) <= set(type_of.exports(machine.engine))
 
 
 def test_it_is_built_once(runtime: Runtime):
