@@ -291,6 +291,7 @@ class TestDoctor:
 
     def test_a_server(self, run: Run, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SEKISHO_DATA_DIR", str(served.settings.data_dir))
+        monkeypatch.setenv("SEKISHO_DATABASE_URL", served.settings.database)
         monkeypatch.setenv("SEKISHO_NETWORK", served.settings.network)
         monkeypatch.setenv("SEKISHO_PLATFORM_MEMBER", served.settings.platform_member)
         result = run("doctor", "--server", "--json")
