@@ -107,8 +107,8 @@ class Auditor:
         self._count += taken
         for run in entries.runs:
             if run.step != Transactions.step:
-                for place in range(run.first, run.first + run.width):
-                    self.take(first + place, entries[place])
+                for index, data in enumerate(entries.entries_of(run), first + run.first):
+                    self.take(index, data)
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.

@@ -86,7 +86,7 @@ class Transactions:
             if data[place::_STEP] != letter * count:
                 return 0
         hashes = bundle.leaf_hashes()
-        hashed = b"".join([h for r in runs for h in hashes[r.first : r.first + r.width]])
+        hashed = b"".join([b"".join(hashes[r.first : r.first + r.width]) for r in runs])
         known = len(self._seen)
         self._seen.update(_first_words(hashed))
         if len(self._seen) != known + count:
@@ -94,8 +94,8 @@ class Transactions:
         self._all += hashed
         if self._own:
             for run in runs:
-                for place in range(run.first, run.first + run.width):
-                    self._place(bundle.start + place, bundle[place])
+                for index, entry in enumerate(bundle.entries_of(run), bundle.start + run.first):
+                    self._place(index, entry)
         return count
 
     def _holds(self, hashed: bytes) -> bool:

@@ -86,7 +86,19 @@ def open_seats(state: NetworkState, actions: Sequence[Action]) -> list[OpenSeat]
 
 def decidable(state: NetworkState, action: Action, at: dt.datetime) -> bool:
     """Say whether `action` would be carried if every able organisation approved it."""
-    return all_filled(tally_action(state, 0, action, _all_able(state.voices, state.able(at)), at))
+    return carries(state, [action], _all_able(state.voices, state.able(at)), at)
+
+
+def carries(
+    state: NetworkState, actions: Sequence[Action], voices: Voices, at: dt.datetime
+) -> bool:
+    """Say whether `voices` fill every seat of every action, as `all_filled` does of tallies."""
+    for action in actions:
+        procedure = state.voting_rules.procedure(kind(action))
+        weighed = [_weigh(state, seat, action, voices, at) for seat in procedure.seats]
+        if not all(one.filled for one in weighed) or not any(one.approved for one in weighed):
+            return False
+    return bool(actions)
 
 
 @lru_cache(maxsize=8)
@@ -137,25 +149,45 @@ def _tally_seat(
     voices: Voices,
     at: dt.datetime,
 ) -> SeatTally:
+    found = _weigh(state, seat, action, voices, at)
+    missing = found.electorate - found.approved - found.rejected
+    return SeatTally(
+        action=place,
+        kind=kind(action),
+        seat=seat.name,
+        required=found.required,
+        electorate=tuple(sorted(found.electorate)),
+        approved=tuple(sorted(found.approved)),
+        rejected=tuple(sorted(found.rejected)),
+        missing=tuple(sorted(missing)),
+        excluded=found.excluded,
+        waived=found.waived,
+        filled=found.filled,
+    )
+
+
+class _Weighed(NamedTuple):
+    """One seat of one action, as voices fill it (see `SeatTally`)."""
+
+    electorate: frozenset[str]
+    excluded: dict[str, str]
+    approved: frozenset[str]
+    rejected: frozenset[str]
+    required: int
+    waived: str
+    filled: bool
+
+
+def _weigh(
+    state: NetworkState, seat: Seat, action: Action, voices: Voices, at: dt.datetime
+) -> _Weighed:
     roles = state.voting_rules.roles(seat.of)
     electorate, excluded = _electorate(state, seat, action)
     rejected = electorate & voices.within(roles, approve=False)
     approved = (electorate & voices.within(roles, approve=True)) - rejected
     required, waived = _required(state, seat, action, electorate, excluded, at)
-    counted = _beyond(state, seat, action, approved, voices)
-    return SeatTally(
-        action=place,
-        kind=kind(action),
-        seat=seat.name,
-        required=required,
-        electorate=tuple(sorted(electorate)),
-        approved=tuple(sorted(approved)),
-        rejected=tuple(sorted(rejected)),
-        missing=tuple(sorted(electorate - approved - rejected)),
-        excluded=excluded,
-        waived=waived,
-        filled=counted >= required,
-    )
+    filled = _beyond(state, seat, action, approved, voices) >= required
+    return _Weighed(electorate, excluded, approved, rejected, required, waived, filled)
 
 
 def _electorate(

@@ -21,6 +21,7 @@ from governance.decisions.tallies import (
     SeatTally,
     Voices,
     all_filled,
+    carries,
     everyone,
     open_seats,
     tally_action,
@@ -196,7 +197,7 @@ def _carried_at(
 
     def suffice(count: int) -> bool:
         voices = voices_of([*approvals[:count], *rejections])
-        return all_filled(tally_all(state, proposal.actions, voices, at))
+        return carries(state, proposal.actions, voices, at)
 
     count = bisect_left(range(len(approvals) + 1), True, key=suffice)
     return approvals[max(0, count - 1)].received_at

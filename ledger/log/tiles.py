@@ -203,13 +203,14 @@ class Bundle(Sequence[bytes]):
     def entries(self) -> list[bytes]:
         """Return the entries."""
         if self._entries is None:
-            data = self.data
-            self._entries = [
-                data[end - run.step + LENGTH : end]
-                for run in self.runs
-                for end in range(run.offset + run.step, run.end + 1, run.step)
-            ]
+            self._entries = [entry for run in self.runs for entry in self.entries_of(run)]
         return self._entries
+
+    def entries_of(self, run: Run) -> list[bytes]:
+        """Return the entries of one run."""
+        data, step = self.data, run.step
+        ends = range(run.offset + step, run.end + 1, step)
+        return [data[end - step + LENGTH : end] for end in ends]
 
     def leaf_hashes(self) -> list[bytes]:
         """Return the hash of each entry, as `merkle.leaf_hashes` does.
