@@ -11,6 +11,13 @@ import msgspec
 
 from governance.cli import options
 from governance.cli.customers import customers, release, rotate_key
+from governance.cli.listing import (
+    adjustment_option,
+    as_csv_option,
+    list_rows,
+    record_dates,
+    show_rows,
+)
 from governance.cli.output import confirm, console, show_fields, show_json, show_table
 from governance.client import ledgering
 from governance.client.connection import Connection
@@ -18,7 +25,6 @@ from governance.client.countersigning import Draft, add_signatures, finish, star
 from governance.errors import DatasetInvalid
 from ledger.composition import Instruction, Wallet
 from ledger.declarations import BeneficialRight
-from ledger.records.calendar import HolidayAdjustment
 
 TRANSFER = {
     "trade_id": "trade",
@@ -34,14 +40,6 @@ TRANSFER = {
 HOLDING = {"as_of": "as of", "beneficial_right_id": "right", "quantity": "quantity"}
 CHANGE = {**HOLDING, "delta": "change"}
 
-ADJUSTMENT = click.option(
-    "--adjustment",
-    type=click.Choice(list(HolidayAdjustment)),
-    default=HolidayAdjustment.NONE,
-    show_default=True,
-    help="Where a record date moves that is not a business day.",
-)
-
 CONTRACT = click.option("--contract", default="beneficial_right", show_default=True)
 
 
@@ -50,7 +48,7 @@ def ledger() -> None:
     """Register rights and customers, move tokens, ask the ledger."""
 
 
-for _command in (customers, release, rotate_key):
+for _command in (customers, list_rows, record_dates, release, rotate_key):
     ledger.add_command(_command)
 
 
@@ -202,8 +200,8 @@ def transfers(
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="End of this day, in Japan.")
 @click.option("--at-index", type=click.IntRange(0), help="As of this log index.")
 @click.option("--record-date", help="As of a record date of the right: YYYY-MM-DD, or next.")
-@ADJUSTMENT
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@adjustment_option
+@as_csv_option
 @click.option("--attested", is_flag=True, help="Print what the registrar signs of it, as JSON.")
 @options.as_json
 def register(
@@ -272,12 +270,16 @@ def transaction(txid: str, folder: Path) -> None:
 @ledger.command()
 @click.argument("investor_id")
 @options.folder
+@as_csv_option
 @options.as_json
-def statement(investor_id: str, folder: Path, as_json: bool) -> None:
-    """Show an investor's holdings and their changes."""
+def statement(investor_id: str, folder: Path, *, as_csv: bool, as_json: bool) -> None:
+    """Show an investor's holdings and their changes; as CSV, the changes."""
     found = ledgering.read_statement_of(options.connect(folder), investor_id)
     if as_json:
         show_json(found)
+        return
+    if as_csv:
+        show_rows("changes", found["changes"], as_csv=True)
         return
     for title, part, columns in (("Holdings", "holdings", HOLDING), ("Changes", "changes", CHANGE)):
         rows = ([row.get(name) for name in columns] for row in found[part])
