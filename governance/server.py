@@ -63,11 +63,11 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     create_network(settings, say)
     check_log(settings)
     os.environ.update(as_environment(settings))
-    say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
     with fronted() if settings.tls_client_ca else nullcontext() as inner:
         address = settings.host if inner is None else LOOPBACK
         port = settings.port if inner is None else inner
         held = _bind(address, port)
+        say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
         multiprocessing.set_start_method("fork", force=True)  # the processes inherit the socket
         serve_until_stopped(lambda: _server(settings, address, port, held))
 
