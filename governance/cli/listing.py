@@ -66,7 +66,7 @@ def record_dates(
 ) -> None:
     """List a right's record dates of a year, and the business days to which they move."""
     path = f"/v1/ledger/registers/{right_id}/record-dates"
-    wanted = year or dt.datetime.now(dt.UTC).year
+    wanted = dt.datetime.now(dt.UTC).year if year is None else year
     found = options.connect(folder).get(path, year=wanted, adjustment=adjustment)["items"]
     show_rows(f"record dates of {right_id}", found, as_csv=as_csv, as_json=as_json)
 
