@@ -110,7 +110,7 @@ class RightFacts:
         transfer_allowed: false while transfers of the right are blocked.
         established_quantity: how much of it may exist.
         issued_quantity: how much of it was issued before this transaction.
-        redemption_date: `YYYY-MM-DD`.
+        redemption_date: `YYYY-MM-DD`; empty for a right that is never redeemed.
     """
 
     registrar: str

@@ -231,7 +231,7 @@ class Working(msgspec.Struct):
                 "transfer_allowed": right.transfer_allowed,
                 "established_quantity": right.established,
                 "issued_quantity": right.issued,
-                "redemption_date": right.redemption_date,
+                "redemption_date": right.redemption_date or "",
             }
             for right_id in transaction.rights
             for right in (self.rights[right_id],)

@@ -22,6 +22,7 @@ SPEAKS_TO_THE_DRIVER = {
     "governance/operations/grants.py": "grants roles, as the owner",
     "ledger/bulk.py": "inserts many rows at once; nothing is read",
     "ledger/database.py": "begins transactions and sets pragmas",
+    "ledger/log/completeness.py": "moves the running hash of each scope on",
     "ledger/log/sequencer.py": "appends to the log, whose entries every member may read",
     "ledger/log/store.py": "reads the size of the log",
     "ledger/records/erasure.py": "overwrites what was erased",
