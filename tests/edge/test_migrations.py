@@ -49,5 +49,19 @@ def test_history_is_append_only_after_a_migration(upgraded: Engine):
     assert triggered >= protected
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_statistics_hold_nothing_of_what_is_sealed(upgraded: Engine):
+    key = {"owner_member_id": "custody-a", "table_name": "investor"}
+    with upgraded.begin() as connection:
+        keys = metadata().tables["records_key"]
+        rows = [{**key, "row_id": f"INV{n}", "wrapped_key": b"%064d" % n} for n in range(200)]
+        connection.execute(sa.insert(keys), rows)
+        connection.exec_driver_sql("ANALYZE records_key")
+        sampled = connection.exec_driver_sql(
+            "SELECT attname FROM pg_stats WHERE tablename = 'records_key'"
+        )
+        assert set(sampled.scalars()) == set(keys.columns.keys()) - {"wrapped_key"}
+
+
 def _about_a_probe(change: Any) -> bool:
     return change[0] == "add_table" and change[1].name in PROBES

@@ -194,8 +194,10 @@ def erase(served: Served, run: Run, person: dict[str, str]) -> None:
 
 
 def sealed(settings: Settings, investor: str) -> set[bytes]:
-    """Return the ciphertexts and the wrapped key of a person."""
+    """Return the ciphertexts and the wrapped key of a person, once the database has sampled all."""
     engine = connect(settings.database)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE")
     with reading(engine) as session:
         found = session.scalars(sa.select(InvestorRow).where(InvestorRow.investor_id == investor))
         row = found.one()

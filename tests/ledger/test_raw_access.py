@@ -18,7 +18,7 @@ DRIVER = frozenset(
 STAMPS = frozenset({"STAMP", "sekisho_ledger"})
 
 SPEAKS_TO_THE_DRIVER = {
-    "governance/migrations/versions/0001_initial.py": "creates triggers",
+    "governance/migrations/versions/0001_initial.py": "creates triggers, forbids samples",
     "governance/operations/grants.py": "grants roles, as the owner",
     "ledger/bulk.py": "inserts many rows at once; nothing is read",
     "ledger/database.py": "begins transactions and sets pragmas",
