@@ -7,6 +7,7 @@ is signed. The network map is for members, who verify it themselves.
 import base64
 import datetime as dt
 from typing import Any
+from urllib.parse import unquote
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
@@ -202,17 +203,19 @@ def ocsp_by_post(
     media_type=OCSP_RESPONSE,
 )
 def ocsp_by_get(
+    request: Request[Any, Any, Any],
     question: FromPath[str],
     database: NamedDependency[Engine],
     at: NamedDependency[dt.datetime],
     membership: NamedDependency[MembershipServices],
 ) -> Response[bytes]:
     """Answer a DER OCSP request in base64."""
-    try:
-        request = base64.b64decode(question.removeprefix("/"), validate=True)
+    sent = unquote(request.scope["raw_path"].decode("latin-1")).partition("/ocsp/")[2]
+    try:  # the path that routing hands over has lost slashes that stood together, or at the end
+        asked = base64.b64decode(sent or question.removeprefix("/"), validate=True)
     except ValueError:
-        request = b""  # answered as OCSP's own "malformed request"
-    return _answer(database, membership, request, at)
+        asked = b""  # answered as OCSP's own "malformed request"
+    return _answer(database, membership, asked, at)
 
 
 @get(

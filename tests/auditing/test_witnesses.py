@@ -30,7 +30,7 @@ from governance.demo.process import ServerProcess
 from governance.errors import ServerUnreachable
 from governance.settings import Settings
 from ledger.database import connect, reading, writing
-from ledger.errors import LogRolledBack, LogWrong, WitnessRefused
+from ledger.errors import LogResourceMissing, LogRolledBack, LogWrong, WitnessRefused
 from ledger.log.heads import Checkpoint, SignedCheckpoint
 from ledger.log.notes import Note, parse_verifier_key
 from ledger.log.reader import UrlSource
@@ -101,7 +101,7 @@ def published(settings: Settings, anchors: Anchors) -> int:
         try:
             source = UrlSource(f"{settings.url}/log", client)
             return open_reader(source, anchors).checkpoint().checkpoint.size
-        except LogWrong:
+        except (LogResourceMissing, LogWrong):
             return 0
 
 

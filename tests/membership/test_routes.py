@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import time
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
@@ -287,6 +288,24 @@ def test_crl_and_ocsp(consortium: Consortium, trust: Partner) -> None:
     assert statuses() == (True, {ocsp.OCSPCertStatus.REVOKED})
     assert client.get("/crl/issuing-9.crl").status_code == 404
     assert client.get("/ca/nobody.cer").status_code == 404
+
+
+def test_slashes_of_a_question_in_the_path_are_part_of_it(trust: Partner) -> None:
+    """Base64 has slashes; some stand together, or at the end."""
+
+    def question(serial: int) -> str:
+        builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
+            bytes(20), bytes(20), serial, hashes.SHA1()
+        )
+        raw = builder.build().public_bytes(serialization.Encoding.DER)
+        return base64.b64encode(raw).decode()
+
+    serials = (int.from_bytes(b"\x7f" + b"\xff" * size) for size in range(8, 20))
+    encoded = next(q for q in map(question, serials) if "//" in q and q.endswith("/"))
+    for sent in (encoded, quote(encoded, safe="")):
+        answer = ocsp.load_der_ocsp_response(trust.client.get(f"/ocsp/{sent}").content)
+        unknown = ocsp.OCSPResponseStatus.UNAUTHORIZED  # another authority's; it was understood
+        assert answer.response_status is unknown
 
 
 def test_the_network_map_is_verified_by_who_reads_it(
