@@ -45,7 +45,7 @@ def edge(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="class")
-def direct(home: Path) -> str:
+def direct(home: Path, edge: str) -> str:
     return f"http://127.0.0.1:{settings(home).port}"
 
 
