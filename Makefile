@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+SERVING := $(addprefix tests/,http governed visibility auditing edge identity production)
 
 .PHONY: setup demo test test-slow test-processes test-faults test-faults-under-load test-interop test-hsm load soak benchmarks audit-dependencies lint fix docs serve lock clean
 
@@ -30,8 +31,9 @@ test: lint ## lint, types, import rules, tests on SQLite and on PostgreSQL
 test-slow: $(READY) ## long Hypothesis profiles and deep suites
 	HYPOTHESIS_PROFILE=deep $(PYTEST) -n auto -m slow
 
-test-processes: $(READY) ## tests over HTTP, every network by two API and two verification workers on PostgreSQL
-	$(PYTEST) -n auto --processes tests/http tests/governed tests/visibility
+test-processes: $(READY) ## tests that start servers, each as two API and two verification workers on PostgreSQL
+	$(PYTEST) -n auto --processes $(SERVING)
+	$(PYTEST) --processes -m "interop or hsm" tests/interop tests/hsm
 
 test-faults: $(READY) ## kills processes under load
 	$(PYTEST) -m faults

@@ -59,6 +59,9 @@ def show_anchors(anchors: NamedDependency[Callable[[], Anchors]]) -> Anchors:
 THREADS = 32
 """Requests that a process works on at a time; some wait for a commit, and others go on."""
 
+HTTPS_ALONE = 365 * 24 * 3600
+"""Seconds for which a browser that was here over HTTPS never comes without it."""
+
 RULE_SET_HEADER = "Sekisho-Rule-Set"
 """Names the rule set under which an answer was made, by digest."""
 
@@ -105,6 +108,7 @@ def build_app(network: Network) -> Litestar:
         try:
             yield
         finally:
+            network.ledger.submissions.close()  # what waits is committed before the last checkpoint
             background.stop()
             network.__exit__()
 
@@ -178,6 +182,8 @@ def _stamp(network: Network) -> Callable[[Any], Any]:
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
         "Referrer-Policy": "no-referrer",
     }
+    if network.settings.url.startswith("https:"):
+        fixed["Strict-Transport-Security"] = f"max-age={HTTPS_ALONE}"
 
     def stamp(response: Any) -> Any:
         if not any(name.lower() == "cache-control" for name in response.headers):

@@ -36,6 +36,9 @@ BACKLOG = 1024
 KILL_SECONDS = 50
 """How long a worker may take to stop in good order before it is killed."""
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
+"""What a server is stopped by."""
+
 COLLECT_AFTER = (50_000, 20, 100)
 """Objects that outlive their making before cyclic garbage is looked for, and how often the older
 generations are: Python's own 700 lets it look through each batch several times (ADR 8)."""
@@ -69,6 +72,7 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
         held = _bind(address, port)
         say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
         multiprocessing.set_start_method("fork", force=True)  # the processes inherit the socket
+        _let_signals_end_who_starts()
         serve_until_stopped(lambda: _server(settings, address, port, held))
 
 
@@ -121,6 +125,25 @@ def _server(settings: Settings, address: str, port: int, held: SocketHolder) -> 
     )
 
 
+def _let_signals_end_who_starts() -> None:
+    """Let a signal end a worker that is still starting: it answers nobody yet.
+
+    It would inherit the supervisor's handlers, which take note and do nothing else in a worker: the
+    signal would be lost, and the worker serve on until it is killed.
+    """
+
+    def reset() -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ENDING),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING),
+        after_in_child=reset,
+    )
+
+
 def settle_memory() -> None:
     """Leave what the start made, which stays, out of every collection; collect less often."""
     gc.collect()
@@ -133,11 +156,14 @@ def end_with_supervisor() -> None:
 
     A supervisor that was killed leaves no worker behind that would go on answering.
     """
-    supervisor = os.getppid()
+    parent = multiprocessing.parent_process()
+    supervisor = os.getppid() if parent is None or parent.pid is None else parent.pid
 
     def watch() -> None:
         while os.getppid() == supervisor:
             time.sleep(WATCH_BEAT)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(KILL_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()

@@ -23,26 +23,23 @@ settings.register_profile("deep", parent=settings.get_profile("quick"), max_exam
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-PROCESSES = {"workers": 2, "verification_workers": 2}
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take where the networks of the tests over HTTP run."""
+    """Take how the servers run that tests start."""
     parser.addoption(
         "--processes",
         action="store_true",
-        help="serve every network by two API and two verification workers on PostgreSQL",
+        help="run every server as two API and two verification workers on PostgreSQL",
     )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def several_processes(request: pytest.FixtureRequest) -> None:
-    """Let every network be served by several processes, if that is asked for."""
+    """Let every server be several processes on PostgreSQL, if that is asked for."""
     if request.config.getoption("processes"):
-        from tests.http import network
+        from tests import serving
 
         server = request.getfixturevalue("postgresql_server")
-        network.wherever = lambda: PROCESSES | {"database_url": new_postgresql(server)[0]}
+        serving.wherever = lambda: serving.PROCESSES | {"database_url": new_postgresql(server)[0]}
 
 
 @pytest.fixture(scope="session")

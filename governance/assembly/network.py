@@ -89,6 +89,14 @@ def open_network(settings: Settings) -> Network:
     """
     keys = open_keys(settings)
     engine = open_database(settings)
+    try:
+        return _assemble(settings, keys, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _assemble(settings: Settings, keys: ServiceKeys, engine: Engine) -> Network:
     copy = open_database(settings, settings.replica_url) if settings.replica_url else None
     replica = Replica(engine, copy)
     rates = RateLimit(settings.rate_limit)

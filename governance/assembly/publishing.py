@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from governance.assembly.anchors import log_signer
@@ -19,15 +20,21 @@ from governance.assembly.witnessing import open_witnesses
 from governance.decisions.store import load_state
 from governance.operations.databases import open_database
 from governance.settings import Settings
-from ledger.database import writing
+from ledger.database import reading, writing
 from ledger.errors import LedgerError, LogWriterRunning, WitnessQuorumMissing
 from ledger.log.checkpoints import Publisher, adopt
 from ledger.log.completeness import seal
 from ledger.log.heads import SignedCheckpoint
 from ledger.log.notes import NoteSigner
+from ledger.log.store import last_checkpoint, log_size
 
 TAKE_OVER = 2.0
 """Seconds between two tries to become the publisher."""
+
+FINISH_SECONDS = 10.0
+"""Seconds that a process which ends waits for another to publish what it has committed."""
+
+FINISH_BEAT = 0.1
 
 SEAL_BEAT = 60.0
 """Seconds between two seals over what each registrar and custodian may see."""
@@ -150,14 +157,30 @@ class Publishing:
             self._publisher = None
 
     def finish(self, at: dt.datetime) -> None:
-        """Publish what is left if that can be done, then let another process publish."""
+        """Let nothing of now be left unpublished, if that can be done; then let others publish.
+
+        Another process may be the publisher, and may have ended already.
+        """
+        give_up = time.monotonic() + FINISH_SECONDS
         try:
-            if self._publisher is not None:
-                self.publish(at)
-        except LedgerError as error:
+            size = self._sizes()[0]
+            while self._sizes()[1] < size and time.monotonic() < give_up:
+                if self._publisher is None:
+                    self.open()
+                if self._publisher is None:
+                    time.sleep(FINISH_BEAT)
+                else:
+                    self.publish(at)
+        except (LedgerError, SQLAlchemyError) as error:
             _log.warning("entries stay without a checkpoint until the next start", error=str(error))
         finally:
             self.close()
+
+    def _sizes(self) -> tuple[int, int]:
+        """Return the size of the log, and of its newest checkpoint."""
+        with reading(self._engine) as session:
+            shown = last_checkpoint(session)
+            return log_size(session), shown.size if shown else 0
 
     def _seal(self) -> None:
         if time.monotonic() < self._next_seal:

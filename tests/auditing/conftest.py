@@ -5,10 +5,10 @@ import pytest
 
 from contracts.archives import read_folder
 from contracts.packages import make_package
-from governance.access.fronting import free_port
 from governance.assembly.founding import create_network
 from governance.settings import Settings
 from tests.auditing.network import AuditedNetwork, lively
+from tests.serving import server_settings
 
 SHIPPED = Path(__file__).parents[2] / "contracts" / "shipped" / "beneficial_right"
 
@@ -23,6 +23,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditedNetwork
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Those of a server whose network is founded."""
-    made = Settings(data_dir=tmp_path / "data", network="st.example", port=free_port())
+    made = server_settings(tmp_path / "data", network="st.example")
     create_network(made, lambda _line: None)
     return made

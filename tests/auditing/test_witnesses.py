@@ -1,6 +1,7 @@
 """Witnesses that members run, asked by the real server, under a quorum that was voted on."""
 
 import datetime as dt
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from governance.access.fronting import free_port
 from governance.anchors import Anchors
@@ -191,8 +193,7 @@ def test_too_few_witnesses_are_measured(settings: Settings):
 
 
 def test_a_server_on_an_old_backup_does_not_start(settings: Settings, tmp_path: Path):
-    database = settings.data_dir / "ledger.sqlite"
-    backup = database.read_bytes()
+    backup = copy_database(settings)
     home = settings.data_dir / "members" / "platform"
     anchors = read_anchors(home)
     with (
@@ -201,11 +202,23 @@ def test_a_server_on_an_old_backup_does_not_start(settings: Settings, tmp_path: 
     ):
         set_session(platform, "open")
         wait_until(lambda: published(settings, anchors) > 0)
-    for suffix in ("-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
-    database.write_bytes(backup)
+    restored = msgspec.structs.replace(settings, database_url=backup)
     with pytest.raises(LogRolledBack):
-        check_log(settings)
+        check_log(restored)
     with pytest.raises(ServerUnreachable, match="restored from an old"):
-        ServerProcess(settings, tmp_path / "again.log").start()
+        ServerProcess(restored, tmp_path / "again.log").start()
     assert state_file(settings).exists()
+
+
+def copy_database(settings: Settings) -> str:
+    """Return the URL of a copy of the database, as it is now; nobody may be connected to it."""
+    url = sa.make_url(settings.database)
+    copy = f"{url.database}_copy"
+    if url.get_backend_name() == "sqlite":
+        shutil.copyfile(str(url.database), copy)
+    else:
+        engine = sa.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {copy} TEMPLATE {url.database}")
+        engine.dispose()
+    return url.set(database=copy).render_as_string(hide_password=False)

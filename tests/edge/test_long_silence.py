@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from governance.access.fronting import free_port
 from governance.assembly import founding, lockout, network
 from governance.assembly.keys import open_keys
 from governance.assembly.services import governance_services
@@ -20,6 +19,7 @@ from ledger.database import connect, reading, writing
 from ledger.keys import SoftwareSigner, key_id
 from ledger.statements import Statement, sign_statement
 from tests.membership.consortium import csr, new_key
+from tests.serving import server_settings
 
 SILENCE = dt.timedelta(days=45)
 
@@ -27,7 +27,7 @@ SILENCE = dt.timedelta(days=45)
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A network that was founded 45 days ago and has not run since."""
-    settings = Settings(data_dir=tmp_path / "data", port=free_port())
+    settings = server_settings(tmp_path / "data")
     then = dt.datetime.now(dt.UTC) - SILENCE
     with monkeypatch.context() as past:
         past.setattr(founding, "utc_now", lambda: then)

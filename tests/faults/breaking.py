@@ -10,6 +10,8 @@ from pathlib import Path
 
 import httpx
 
+from ledger.database import connect, reading
+from ledger.log.store import last_checkpoint, log_size
 from tests.http.network import Served
 from tests.load.traffic import Traffic
 
@@ -105,6 +107,18 @@ def slow_sandbox(served: Served) -> None:
 def kill_everything(served: Served) -> None:
     """Every process of the server dies at once, as in a power cut; it is started again."""
     served.process.kill()
+    served.process.start()
+
+
+def stop_and_start(served: Served) -> None:
+    """The server is stopped in good order under load: nothing committed stays unpublished."""
+    served.process.stop()
+    engine = connect(served.settings.database)
+    with reading(engine) as session:
+        shown = last_checkpoint(session)
+        assert shown is not None
+        assert shown.size == log_size(session)
+    engine.dispose()
     served.process.start()
 
 

@@ -8,10 +8,9 @@ import pytest
 from tests.http.network import Served, founded, part_of_the_sample
 from tests.production.clusters import Cluster
 from tests.production.conftest import cluster
+from tests.serving import PROCESSES
 
 __all__ = ["cluster"]
-
-PROCESSES = {"workers": 2, "verification_workers": 2}
 
 
 @pytest.fixture(scope="module")

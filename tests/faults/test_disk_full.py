@@ -115,7 +115,8 @@ def fill_and_free(served: Served, disk: SmallDisk | NoGrowth) -> None:
 
 
 def test_the_disk_of_sqlite_fills_up(disk: SmallDisk | None, tmp_path: Path):
-    with founded(tmp_path, part_of_the_sample(tmp_path / "data")) as served:
+    data = part_of_the_sample(tmp_path / "data")
+    with founded(tmp_path, data, database_url="") as served:
         served.scenario.load_transfers(lambda _: None)
         fill_and_free(served, disk or NoGrowth(served))
 

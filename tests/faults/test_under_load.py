@@ -39,6 +39,13 @@ def test_processes_are_killed_and_slow(breaker: Breaker, network: Served):
     assert set(traffic.problems) <= NO_SANDBOX | AWAY
 
 
+def test_the_server_is_stopped_in_good_order(network: Served):
+    """What asked meanwhile is told to try again; nothing is told that the server failed."""
+    traffic = break_under_load(network, breaking.stop_and_start)
+    assert set(traffic.problems) <= NO_SANDBOX | AWAY
+    assert "request failed" not in network.log.read_text(errors="replace")
+
+
 def test_sandboxes_are_stuck(network: Served):
     traffic = break_under_load(network, breaking.freeze_sandbox, max(2, TIMES // 10))
     assert set(traffic.problems) <= NO_SANDBOX | AWAY

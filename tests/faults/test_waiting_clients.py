@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from governance.access.fronting import free_port
 from governance.demo.process import ServerProcess
 from governance.errors import ServerUnreachable
 from governance.settings import Settings
 from tests.http.joining import within
+from tests.serving import server_settings
 
 pytestmark = pytest.mark.faults
 
@@ -26,7 +26,7 @@ TIMES = 4
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    settings = Settings(data_dir=tmp_path / "server", port=free_port(), workers=2)
+    settings = server_settings(tmp_path / "server", workers=2)
     with ServerProcess(settings, tmp_path / "server.log") as process:
         yield process
 
@@ -70,6 +70,17 @@ def test_processes_that_die_faster_than_they_start_refuse_nobody(server: ServerP
     ended.set()
     asking.join()
     assert set(answers) == {200}
+
+
+def test_a_process_that_is_told_to_end_while_it_starts_ends(server: ServerProcess):
+    within(60.0, lambda: len(server.workers()) == 2)
+    before = server.workers()
+    os.kill(before[0], signal.SIGKILL)
+    within(60.0, lambda: set(server.workers()) - set(before))
+    (starting,) = set(server.workers()) - set(before)
+    os.kill(starting, signal.SIGTERM)
+    within(60.0, lambda: starting not in server.workers())
+    within(60.0, lambda: len(server.workers()) == 2)
 
 
 def test_a_server_that_was_stopped_refuses(server: ServerProcess):

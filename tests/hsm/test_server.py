@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from governance.access.fronting import free_port
 from governance.client import renewing
 from governance.client.accounts import AccountKeys
 from governance.client.connection import Connection
@@ -18,10 +17,10 @@ from governance.errors import FolderInvalid, KeyStoreUnusable
 from governance.identity.keystores import SealedKeyStore
 from governance.identity.secret_files import TokenPlace, is_sealed, read_secret
 from governance.identity.tokens import Pkcs11KeyStore, Token
-from governance.settings import Settings
 from ledger.keys import public_bytes
 from tests.hsm import softhsm
 from tests.hsm.conftest import SERVED
+from tests.serving import server_settings
 
 pytestmark = pytest.mark.hsm
 
@@ -32,9 +31,8 @@ def test_a_server_founds_and_issues_with_keys_in_the_token(
 ) -> None:
     pin = tmp_path / "pin"
     pin.write_text(softhsm.PIN + "\n")
-    settings = Settings(
-        data_dir=tmp_path / "data",
-        port=free_port(),
+    settings = server_settings(
+        tmp_path / "data",
         pkcs11_module=softhsm.library() or "",
         pkcs11_token=SERVED,
         pkcs11_pin_file=str(pin),

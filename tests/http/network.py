@@ -6,7 +6,7 @@ It is played over HTTP by the demo's scenario, against the real server in a proc
 import csv
 import datetime as dt
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import httpx
 import sqlalchemy as sa
 
 from contracts.authoring import SHIPPED
-from governance.access.fronting import free_port
 from governance.client.connection import Connection
 from governance.demo.dataset import Dataset
 from governance.demo.play import HISTORY_WINDOW
@@ -23,6 +22,7 @@ from governance.demo.process import ServerProcess
 from governance.demo.scenario import CONTRACT, Scenario
 from governance.settings import Settings
 from ledger.database import connect
+from tests.serving import server_settings
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "network"
 RIGHTS = ("BR001", "BR003")
@@ -115,10 +115,6 @@ def _write(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-wherever: Callable[[], dict[str, Any]] = dict
-"""Settings of every network of these tests; `--processes` puts others here."""
-
-
 class Served:
     """A server with the network that was played on it."""
 
@@ -201,14 +197,13 @@ def low_risk(folder: Path) -> Path:
 def founded(home: Path, data: Dataset, **options: Any) -> Iterator[Served]:
     """Serve a fresh network with its members, contract, rights, investors; no transfers yet."""
     chair = next(row for row in data.members if row.role == "platform_administrator")
-    settings = Settings(
-        data_dir=home / "server",
+    settings = server_settings(
+        home / "server",
         network="st.example",
         platform_member=chair.member_id,
         platform_legal_name=chair.legal_name,
-        port=free_port(),
         registration_window=HISTORY_WINDOW,
-        **(wherever() | options),
+        **options,
     )
     log = home / "server.log"
     with ServerProcess(settings, log) as process:

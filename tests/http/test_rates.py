@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from governance.access.fronting import free_port
 from governance.access.grants import ASSERTION_TYPE, GRANT_TYPE, TOKEN_PATH
 from governance.client.connection import Connection, client_assertion
 from governance.client.folder import MemberFolder
 from governance.decisions.statements import WITHDRAWAL, Withdrawal
 from governance.demo.process import ServerProcess
 from governance.requests import BURST_SECONDS
-from governance.settings import Settings
-from tests.http import network
+from tests.serving import server_settings
 
 RATE = 2
 BURST = RATE * BURST_SECONDS
@@ -24,9 +22,7 @@ BURST = RATE * BURST_SECONDS
 def member(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """The administrator of a network that lets a member make two requests a second."""
     home = tmp_path_factory.mktemp("rates")
-    settings = Settings(
-        data_dir=home / "data", port=free_port(), rate_limit=RATE, **network.wherever()
-    )
+    settings = server_settings(home / "data", rate_limit=RATE)
     with ServerProcess(settings, home / "server.log"):
         folder = MemberFolder(settings.data_dir / "members" / settings.platform_member)
         with Connection(settings.url, folder) as connection:

@@ -29,13 +29,14 @@ from governance.identity.tables import CertificateRow, IssuanceRow, RevocationRo
 from governance.membership.members import Role
 from governance.settings import Settings, as_environment
 from ledger.database import connect, reading
+from tests.serving import server_settings
 
 pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", port=free_port(), log_level="warning")
+    return server_settings(tmp_path / "data", log_level="warning")
 
 
 def chair(settings: Settings) -> MemberFolder:

@@ -5,28 +5,31 @@ import datetime as dt
 import shutil
 import ssl
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from governance.access.fronting import free_port
 from governance.client.connection import client_assertion
 from governance.client.folder import MemberFile, MemberFolder
 from governance.demo.process import ServerProcess
 from governance.settings import Settings
+from tests.serving import server_settings
 
 ADMIN = "platform"
 FORM = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 def settings(home: Path, **others: object) -> Settings:
-    port_file = home / "port"
-    if not port_file.exists():
-        port_file.write_text(str(free_port()))
-    values = {"data_dir": home / "data", "port": int(port_file.read_text()), **others}
-    return Settings(log_level="warning", **values)  # type: ignore[arg-type]  # each its own type
+    """Return settings of the network there: of the same port and database at every call."""
+    return msgspec.structs.replace(_founded(home), **others)
+
+
+@cache
+def _founded(home: Path) -> Settings:
+    return server_settings(home / "data", log_level="warning")
 
 
 def admin(home: Path) -> MemberFolder:

@@ -28,6 +28,7 @@ from governance.identity.profile import CertificateKind, CertificateOrder
 from governance.settings import Settings, as_environment
 from ledger.database import connect, writing
 from ledger.keys import public_bytes
+from tests.serving import server_settings
 
 HOST = "api.st.example"
 PATIENCE = 120.0
@@ -37,10 +38,9 @@ PATIENCE = 120.0
 def network(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A founded network with a server certificate of its own authority."""
     folder = tmp_path_factory.mktemp("tls")
-    settings = Settings(
-        data_dir=folder / "data",
+    settings = server_settings(
+        folder / "data",
         network="st.example",
-        port=free_port(),
         tls_certificate=str(folder / "server.pem"),
         tls_key=str(folder / "server.key"),
     )
@@ -129,6 +129,7 @@ def _is_hardened(url: str, context: ssl.SSLContext) -> None:
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
     name = {"sni_hostname": HOST}
     with httpx.Client(base_url=url, verify=context) as client:
         large = client.post("/v1/applications", content=bytes(5 << 20), extensions=name)
