@@ -19,6 +19,7 @@ from governance.auditing.entries import COMMITTED_KINDS, Entry, read_entry
 from governance.auditing.evidence import Contracts
 from governance.auditing.transactions import PREFIX, Transactions
 from governance.decisions import statements as said
+from governance.decisions.actions import AdoptRuleSet
 from governance.decisions.network import NetworkState
 from governance.decisions.replay import GOVERNANCE_KINDS, Replay, read_key
 from governance.errors import EntryWrong
@@ -98,17 +99,17 @@ class Auditor:
         Raises:
             EntryWrong, ReplayDiffers: one is not what must stand there; the message names it.
         """
-        founded = self._before is None
-        taken = founded and isinstance(entries, Bundle) and self.transactions.take_bundle(entries)
-        if not isinstance(entries, Bundle) or not taken:
-            for index, data in enumerate(entries, first):
+        if self._before is not None or not isinstance(entries, Bundle):
+            rest = [(first, entries)]
+        elif taken := self.transactions.take_bundle(entries):
+            self._count += taken
+            others = (run for run in entries.runs if run.step != Transactions.step)
+            rest = [(first + run.first, entries.entries_of(run)) for run in others]
+        else:
+            rest = [(first, entries)]
+        for start, some in rest:
+            for index, data in enumerate(some, start):
                 self.take(index, data)
-            return
-        self._count += taken
-        for run in entries.runs:
-            if run.step != Transactions.step:
-                for index, data in enumerate(entries.entries_of(run), first + run.first):
-                    self.take(index, data)
 
     def finish(self) -> NetworkState:
         """Return the network at the end of the log.
@@ -162,7 +163,7 @@ class Auditor:
         elif envelope is None:
             raise EntryWrong("no commitment of this kind is known")
         elif entry.kind in said.MEMBER_KINDS:
-            pass  # the replay judges it
+            self._check_proposal(entry, envelope, state)
         elif entry.kind in said.SERVICE_KINDS:
             self._check_governance(entry, envelope, state)
         elif entry.kind in (AUTHORITY, CERTIFICATE, REVOCATION):
@@ -173,6 +174,13 @@ class Auditor:
                 self.contracts.submit(statement.author, statement.body, state)
         else:
             raise EntryWrong("no statement of this kind is known")
+
+    def _check_proposal(self, entry: Entry, envelope: Envelope, state: NetworkState) -> None:
+        """Check what the replay, which judges members' statements, has no documents for."""
+        if entry.kind == said.PROPOSAL:
+            for action in read_statement(envelope, entry.kind, said.Proposal).body.actions:
+                if isinstance(action, AdoptRuleSet):
+                    self.rule_sets.propose(state.parameters.rule_set, action)
 
     def _check_governance(self, entry: Entry, envelope: Envelope, state: NetworkState) -> None:
         if entry.kind == said.GENESIS:

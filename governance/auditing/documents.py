@@ -11,11 +11,13 @@ from pathlib import Path
 from contracts.errors import ContractError
 from contracts.packages import Package, open_package
 from governance.auditing.entries import Entry
+from governance.decisions.actions import AdoptRuleSet
 from governance.errors import EntryWrong
 from ledger.hashing import content_digest, tagged_hash
-from policies.engine import shipped_text
+from policies.compilation import compile_rules
+from policies.engine import parse_rule_set, shipped_text
 from policies.errors import Fault, PolicyError
-from policies.review import examine_rules
+from policies.review import examine_difference, examine_rules
 
 
 class Documents:
@@ -71,13 +73,19 @@ def _faults_of(text: bytes) -> tuple[Fault, ...]:
     return tuple(examine_rules(text))
 
 
+@cache
+def _faults_between(in_force: bytes, text: bytes, difference: str) -> tuple[Fault, ...]:
+    current = compile_rules(parse_rule_set(in_force.decode()))
+    return tuple(examine_difference(current, text, difference))
+
+
 _HEX = set("0123456789abcdef")
 _ZIP = b"PK\x03\x04"
 """How an archive begins."""
 
 
 class RuleSets:
-    """Checks each rule set that comes into force.
+    """Checks each rule set that is proposed, and each that comes into force.
 
     Args:
         documents: where their texts are.
@@ -87,6 +95,24 @@ class RuleSets:
         self._documents = documents
         self.checked: dict[str, int] = {}
         self.missing: dict[str, int] = {}
+
+    def propose(self, in_force: str, action: AdoptRuleSet) -> None:
+        """Take what is proposed; what voters are told that it reveals and hides must be so.
+
+        Where one of the two texts is not to be had, `adopt` says so once it is in force.
+
+        Raises:
+            EntryWrong: its text is no rule set, or differs otherwise from the rules in force.
+        """
+        before, text = self._documents.find(in_force), self._documents.find(action.rule_set)
+        if before is None or text is None:
+            return
+        try:
+            faults = _faults_between(before, text, action.difference)
+        except (PolicyError, UnicodeDecodeError) as error:
+            raise EntryWrong(f"the rule set {action.rule_set} cannot be read: {error}") from error
+        if faults:
+            raise EntryWrong(f"the difference {action.difference} is {faults[0].message}")
 
     def adopt(self, index: int, digest: str) -> None:
         """Take the rule set in force from entry `index` on.

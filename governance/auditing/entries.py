@@ -69,9 +69,10 @@ def read_entry(index: int, data: bytes) -> Entry:
         return Entry(index, "scopes", data)
     if data.startswith(OURS):
         found = COMMITTED.fullmatch(data)
-        if found is None or found[1].decode() not in COMMITTED_KINDS:
+        kind = found[1].decode() if found else ""
+        if found is None or kind not in COMMITTED_KINDS:
             raise EntryWrong(f"entry {index} is neither a statement nor a known commitment")
-        return Entry(index, found[1].decode(), data, None, found[2].decode())
+        return Entry(index, kind, data, None, found[2].decode())
     try:
         envelope = read_envelope(data)
     except LedgerError as error:

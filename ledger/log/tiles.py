@@ -14,7 +14,7 @@ from typing import NamedTuple, overload
 import msgspec
 
 from ledger.errors import LogResourceMissing, LogWrong
-from ledger.log.merkle import HASH_SIZE, LEAF_PREFIX, digest, hash_level
+from ledger.log.merkle import HASH_SIZE, LEAF_PREFIX, hash_level
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -232,7 +232,7 @@ class Bundle(Sequence[bytes]):
                 hashes.append(sha256(prefixed[run.offset + 1 : run.end]).digest())
             else:
                 cut = _cutter(run.step, run.width).unpack_from(prefixed, run.offset)
-                hashes += map(digest, map(sha256, cut))
+                hashes += [sha256(entry).digest() for entry in cut]
         return hashes
 
 

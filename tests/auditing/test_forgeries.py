@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from contracts.jobs import EVIDENCE_KIND
 from governance.audit import audit, open_source
+from governance.decisions.actions import AdoptRuleSet
 from governance.decisions.parameters import NetworkParameters
 from governance.decisions.statements import (
     CertificateIssued,
     Decision,
     FactSaid,
+    Proposal,
     Receipt,
     Status,
     Vote,
@@ -43,10 +45,14 @@ from ledger.database import reading
 from ledger.hashing import content_digest
 from ledger.keys import PrivateKey, key_id, load_public_key, public_bytes
 from ledger.statements import Signer, Statement, read_envelope, read_statement, sign_statement
-from tests.auditing.network import AuditedNetwork, write_log
+from policies.compilation import compile_rules
+from policies.differences import compare_rules
+from policies.engine import parse_rule_set
+from tests.auditing.network import AMENDED, AuditedNetwork, write_log
 from tests.decisions.world import DAY, NETWORK, new_key, spki
 
 Log = list[tuple[str, bytes]]
+A_RULE = "p, role:registrar, holding, read, own_register, *, clear\n"
 Forged = tuple[Log, int]
 """The forged log and the index of the entry that is to be named."""
 
@@ -306,6 +312,43 @@ def another_root(f: Forger) -> Forged:
     der = f.body(f.places("authority")[1], announced.AuthorityCertified).certificate
     f.resay(place, announced.AuthorityCertified, certificate=der)
     return f.log, place
+
+
+def _propose_rules(f: Forger, text: str, difference: str) -> Forged:
+    """A colluding member's proposal of rules, received by the service whatever it names."""
+    action = AdoptRuleSet(rule_set=content_digest(text.encode()), difference=difference)
+    binds = {"rule_set": f.network.state().parameters.rule_set}
+    said = f.network.sign("platform", "proposal", Proposal((action,), binds, ""))
+    return f.log + f.receive(said, f.network.at), len(f.log)
+
+
+def _documents(folder: Path, *texts: str) -> Path:
+    folder.mkdir()
+    for place, text in enumerate(texts):
+        (folder / f"rules-{place}.txt").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_difference_that_is_not_the_rules_own_is_found_out(
+    network: AuditedNetwork, tmp_path: Path, *, honest: bool
+):
+    """Voters are shown what a rule set reveals and hides by its digest: the audit computes it."""
+    proposed = AMENDED.replace(A_RULE, "")
+    before, after = (compile_rules(parse_rule_set(text)) for text in (AMENDED, proposed))
+    none = compare_rules(before, before)
+    real = compare_rules(before, after)
+    assert real.changes
+    assert not none.changes
+    log, wrong = _propose_rules(Forger(network), proposed, (real if honest else none).digest)
+    source = open_source(str(write_log(tmp_path / "log", log)))
+    documents = _documents(tmp_path / "documents", AMENDED, proposed)
+    if honest:
+        assert audit(source, network.anchors(), documents=documents).size == len(log)
+        return
+    with pytest.raises(EntryWrong, match=f"^entry {wrong} .*difference {none.digest} is not") as e:
+        audit(source, network.anchors(), documents=documents)
+    assert real.digest in str(e.value)
 
 
 FORGERIES: list[Callable[[Forger], Forged]] = [
