@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from governance.observation import configure_logging
 from governance.settings import Settings, as_environment
 from governance.supervision import serve_until_stopped
 from policies.errors import Fault
+
+APP = "governance.app"
+"""The module of the application, which imports this one."""
 
 HEADER_TIMEOUT_MS = 10_000
 """How long a client may take to send its headers, in milliseconds."""
@@ -73,6 +77,8 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
         say(f"Serving {settings.network} at {settings.url} — API at {settings.url}/schema")
         multiprocessing.set_start_method("fork", force=True)  # the processes inherit the socket
         _let_signals_end_who_starts()
+        import_module(APP)  # once, and not in each worker while clients wait for it
+        settle_memory()
         serve_until_stopped(lambda: _server(settings, address, port, held))
 
 
@@ -105,7 +111,7 @@ def _server(settings: Settings, address: str, port: int, held: SocketHolder) -> 
     """Return a server on the socket `held`, which is bound to `address` and `port`."""
     here = bool(settings.tls_certificate) and not settings.tls_client_ca
     return _Server(
-        "governance.app:create_app",
+        f"{APP}:create_app",
         held=held,
         address=address,
         port=port,

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -139,19 +140,22 @@ def nodes_of(session: Session, member_id: str, number: int) -> tuple[Node, ...]:
     return _nodes_of_all(session, [member_id])[member_id, number]
 
 
+_NODES = (
+    sa.select(NodeRow.member_id, NodeRow.number, NodeRow.name, NodeRow.kind, NodeRow.address)
+    .where(NodeRow.member_id.in_(sa.bindparam("member_ids", expanding=True)))
+    .where(NodeRow.removed_at.is_(None))
+    .order_by(NodeRow.name)
+)
+
+
 def _nodes_of_all(
     session: Session, member_ids: Sequence[str]
 ) -> defaultdict[tuple[str, int], tuple[Node, ...]]:
     """Return the nodes of each membership of these organisations, by name."""
-    query = (
-        sa.select(NodeRow)
-        .where(NodeRow.member_id.in_(member_ids), NodeRow.removed_at.is_(None))
-        .order_by(NodeRow.name)
-    )
     found: defaultdict[tuple[str, int], tuple[Node, ...]] = defaultdict(tuple)
-    for row in session.scalars(query):
-        node = Node(row.name, NodeKind(row.kind), row.address)
-        found[row.member_id, row.number] += (node,)
+    rows = session.execute(_NODES, {"member_ids": member_ids})
+    for member_id, number, name, kind, address in rows:
+        found[member_id, number] += (Node(name, NodeKind(kind), address),)
     return found
 
 
@@ -197,20 +201,23 @@ def members_named(session: Session, key: str) -> list[str]:
     return list(session.scalars(query.distinct()))
 
 
+_NEWEST = (
+    sa.select(MembershipRow.member_id, sa.func.max(MembershipRow.number))
+    .where(MembershipRow.member_id > sa.bindparam("after"))
+    .group_by(MembershipRow.member_id)
+    .order_by(MembershipRow.member_id)
+    .limit(sa.bindparam("most"))
+)
+_MEMBERS = (
+    sa.select(*(getattr(MembershipRow, n) for n in Membership.__struct_fields__ if n != "nodes"))
+    .where(sa.tuple_(MembershipRow.member_id, MembershipRow.number).in_(_NEWEST))
+    .order_by(MembershipRow.member_id)
+)
+
+
 def members_after(session: Session, cursor: str, limit: int) -> list[Membership]:
     """Return up to `limit` organisations' newest memberships with ids after `cursor`."""
-    newest = (
-        sa.select(MembershipRow.member_id, sa.func.max(MembershipRow.number).label("number"))
-        .where(MembershipRow.member_id > cursor)
-        .group_by(MembershipRow.member_id)
-        .order_by(MembershipRow.member_id)
-        .limit(limit)
-        .subquery()
-    )
-    on = (MembershipRow.member_id == newest.c.member_id) & (MembershipRow.number == newest.c.number)
-    rows = session.scalars(
-        sa.select(MembershipRow).join(newest, on).order_by(MembershipRow.member_id)
-    ).all()
+    rows = session.execute(_MEMBERS, {"after": cursor, "most": limit}).all()
     nodes = _nodes_of_all(session, [row.member_id for row in rows])
     return [_membership(row, nodes[row.member_id, row.number]) for row in rows]
 
@@ -342,7 +349,9 @@ def history(session: Session, member_id: str) -> list[MembershipEventRow]:
 _PRESENT = (State.ACTIVE, State.SUSPENDED)
 
 
-def _membership(row: MembershipRow, nodes: tuple[Node, ...]) -> Membership:
+def _membership(
+    row: MembershipRow | sa.Row[*tuple[Any, ...]], nodes: tuple[Node, ...]
+) -> Membership:
     return Membership(
         member_id=row.member_id,
         number=row.number,
