@@ -10,7 +10,7 @@ import re
 from typing import Annotated, Any
 
 import msgspec
-from litestar import MediaType, Request, Response, get
+from litestar import HttpMethod, MediaType, Request, Response, get, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.engine import Engine
@@ -30,6 +30,9 @@ CHECKPOINT_CACHE = "public, max-age=2"
 IMMUTABLE_CACHE = "public, max-age=31536000, immutable"
 MAX_ENTRIES = 256
 """Entries in one answer of `/v1/log/entries`."""
+
+READS = [HttpMethod.GET, HttpMethod.HEAD]
+"""What is asked of static files: caches and mirrors look at the headers alone, too."""
 
 GZIP_LEVEL = 6
 _NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
@@ -83,8 +86,9 @@ class ScopeAnswer(msgspec.Struct, frozen=True):
     path: list[str]
 
 
-@get(
+@route(
     "/log/checkpoint",
+    http_method=READS,
     opt={"authz": "public", "answer": "text/plain"},
     sync_to_thread=True,
     summary="Newest checkpoint",
@@ -100,8 +104,9 @@ def read_checkpoint(database: NamedDependency[Engine]) -> Response[bytes]:
     )
 
 
-@get(
+@route(
     "/log/tile/{place:path}",
+    http_method=READS,
     opt={"authz": "public", "answer": "application/octet-stream"},
     sync_to_thread=True,
     summary="Tile",

@@ -20,6 +20,49 @@ from ledger.log.tiles import decode_bundle
 from tests.log.support import entry, fill, note_signer, publish
 
 SIZE = 600
+NOT_THERE = [
+    "0/002",
+    "0/002.p/89",
+    "0/003",
+    "0/003.p/1",
+    "1/000.p/3",
+    "2/000.p/1",
+    "entries/002",
+    "entries/002.p/89",
+    "0/000.p/0",
+    "0/000.p/256",
+    "0/000.p/257",
+    "0/000.p/01",
+    "0/000.p/",
+    "0/000.p",
+    "0/002.P/88",
+    "entries/000.p/256",
+    "00/000",
+    "64/000",
+    "0/x000/000",
+    "0/X000/000",
+    "0/000/000",
+    "0/x000",
+    "0/0",
+    "0/\uff10\uff10\uff10",
+    "0/%2e%2e/checkpoint",
+    "entries",
+    "x/000",
+    "0/" + "x999/" * 6 + "999",
+    "0/" + "x999/" * 2_000 + "999",
+]
+"""Not published yet, or not spelt as tlog-tiles spells it: below `/log/tile/`."""
+
+ACCEPTED = {
+    "gzip": "gzip",
+    "br, GZIP;q=0.1": "gzip",
+    "x-gzip": "gzip",
+    "gzip;q=0": None,
+    "gzip; q=0.000, identity": None,
+    "br, zstd": None,
+    "": None,
+}
+"""What a client may say that it accepts, and what it gets."""
 
 
 def refuse(_: Request, error: LedgerError) -> Response[str]:
@@ -72,26 +115,35 @@ def test_a_client_without_gzip_gets_the_bundle_as_it_is(client: TestClient) -> N
     assert decode_bundle(answer.content, 0, 256)[3] == entry(3)
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "0/002",
-        "0/002.p/89",
-        "0/003",
-        "0/003.p/1",
-        "1/000.p/3",
-        "2/000.p/1",
-        "entries/002",
-        "entries/002.p/89",
-        "0/0",
-        "entries",
-        "x/000",
-        "0/" + "x999/" * 6 + "999",
-        "0/" + "x999/" * 2_000 + "999",
-    ],
-)
-def test_what_is_not_published_is_not_there(client: TestClient, place: str) -> None:
-    assert client.get(f"/log/tile/{place}").status_code == 404
+def test_what_is_not_published_is_not_there(client: TestClient) -> None:
+    found = {place: client.get(f"/log/tile/{place}").status_code for place in NOT_THERE}
+    assert found == dict.fromkeys(NOT_THERE, 404)
+
+
+def test_a_head_is_what_a_get_would_say(client: TestClient) -> None:
+    for place in ("checkpoint", "tile/0/000", "tile/entries/002.p/88"):
+        asked, head = client.get(f"/log/{place}"), client.head(f"/log/{place}")
+        assert (asked.status_code, head.status_code, head.content) == (200, 200, b"")
+        assert head.headers == asked.headers
+        assert client.post(f"/log/{place}").status_code == 405
+    assert client.head("/log/tile/0/003").status_code == 404
+
+
+def test_bundles_are_compressed_for_whoever_says_that_it_accepts(client: TestClient) -> None:
+    for accepted, coding in ACCEPTED.items():
+        answer = client.get("/log/tile/entries/000", headers={"accept-encoding": accepted})
+        assert (accepted, answer.headers.get("content-encoding")) == (accepted, coding)
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert decode_bundle(answer.content, 0, 256)[3] == entry(3)
+
+
+def test_every_narrower_partial_tile_is_there(client: TestClient) -> None:
+    """A checkpoint of any earlier size may have been shown: its partial tiles stay."""
+    whole = client.get("/log/tile/0/000").content
+    for width in (1, 88, 255):
+        assert client.get(f"/log/tile/0/000.p/{width}").content == whole[: 32 * width]
+        bundle = client.get(f"/log/tile/entries/000.p/{width}").content
+        assert decode_bundle(bundle, 0, width) == [entry(i) for i in range(width)]
 
 
 def test_proofs_over_http_verify(client: TestClient) -> None:
