@@ -1,4 +1,5 @@
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -59,10 +60,28 @@ def few() -> RequirementTable:
     return RequirementTable(small, small, small)
 
 
-def run(engine: Engine, runtime: Runtime, machines: Machines, table: RequirementTable) -> int:
+def run(
+    engine: Engine,
+    runtime: Runtime,
+    machines: Machines,
+    table: RequirementTable,
+    at: dt.datetime = AT,
+) -> int:
     return run_pending_gates(
-        engine, services(runtime), lambda: AT, machines=machines, requirements=(table, "sha256:few")
+        engine, services(runtime), lambda: at, machines=machines, requirements=(table, "sha256:few")
     )
+
+
+def die_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the worker that runs gates die after its first `count`; the next one lives."""
+    run_gates = jobs.run_gates
+
+    def dying(subject: Subject, **named: Any) -> Iterator[GateResult]:
+        yield from itertools.islice(run_gates(subject, **named), count)
+        monkeypatch.setattr(jobs, "run_gates", run_gates)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "run_gates", dying)
 
 
 def state(engine: Engine, version: str = "1.0.0") -> str:
@@ -122,27 +141,13 @@ def test_a_killed_worker_is_followed_by_another_that_repeats_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ):
     submit(engine, rules, package, runtime)
-    ran: list[str] = []
-
-    def dying(subject: Subject, **named: Any) -> Iterator[GateResult]:
-        for result in jobs_gates(subject, **named):
-            ran.append(result.gate)
-            yield result
-            if result.gate == "examples" and len(ran) == 3:
-                raise KeyboardInterrupt
-
-    jobs_gates = jobs.run_gates
-    monkeypatch.setattr(jobs, "run_gates", dying)
+    die_after(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
         run(engine, runtime, machines, few)
     assert claim(engine, AT + dt.timedelta(seconds=1)) is None
     assert state(engine) == State.DRAFT
-    later = AT + CLAIM
-    table = (few, "sha256:few")
-    done = run_pending_gates(
-        engine, services(runtime), lambda: later, machines=machines, requirements=table
-    )
-    assert (done, state(engine)) == (1, State.GATED)
+    assert run(engine, runtime, machines, few, AT + CLAIM) == 1
+    assert state(engine) == State.GATED
     with reading(engine) as session:
         gates = [row.gate for row in store.evidence_rows(session, package.digest)]
     assert gates == list(few.high.gates)
@@ -174,20 +179,9 @@ def test_a_job_that_gets_on_is_never_called_broken(
     assert all(claim(engine, at) for at in before)  # and their workers die at once
     last = before[-1] + CLAIM
 
-    def dying(subject: Subject, **named: Any) -> Iterator[GateResult]:
-        yield next(iter(jobs_gates(subject, **named)))
-        raise KeyboardInterrupt
-
-    jobs_gates = jobs.run_gates
-    monkeypatch.setattr(jobs, "run_gates", dying)
+    die_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        run_pending_gates(
-            engine,
-            services(runtime),
-            lambda: last,
-            machines=machines,
-            requirements=(few, "sha256:few"),
-        )
+        run(engine, runtime, machines, few, last)
     assert claim(engine, last + CLAIM) == package.digest
 
 
@@ -211,14 +205,8 @@ def test_a_gate_whose_process_is_killed_is_run_again(
         progress = queries.progress(session, rules, AUTHOR, NAME, "1.0.0")
         assert (progress.status, "checker was killed" in progress.message) == ("running", True)
     assert claim(engine, AT) is None
-    done = run_pending_gates(
-        engine,
-        services(runtime),
-        lambda: AT + jobs.AGAIN,
-        machines=machines,
-        requirements=(few, "sha256:few"),
-    )
-    assert (done, state(engine)) == (1, State.GATED)
+    assert run(engine, runtime, machines, few, AT + jobs.AGAIN) == 1
+    assert state(engine) == State.GATED
 
 
 def test_a_later_version_is_compared_with_the_one_in_force(
