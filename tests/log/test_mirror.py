@@ -1,5 +1,6 @@
 """A member's copy grows with the log, and notices when the log contradicts it."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,25 @@ def test_a_copy_that_rotted_is_mended(engine: Engine, tmp_path: Path) -> None:
         assert (copy / path).read_bytes() != whole
         assert copy_log(reader, copy, anew=True) == (600, 5)
         assert (copy / path).read_bytes() == whole
+
+
+def test_an_export_and_a_copy_hold_a_bundle_at_a_time(engine: Engine, tmp_path: Path) -> None:
+    """However long the log is: here they may take a fifth of its bytes, and it has 40 bundles."""
+    bundles, length = 40, 1_000
+    for index in range(bundles):
+        entries = [LogEntry("test", b"%0*d" % (length, index * 256 + i)) for i in range(256)]
+        with writing(engine) as session:
+            append(session, entries)
+    publish(engine, tmp_path)
+    source = tmp_path / "export"
+    reader = Reader(DirectorySource(source), KEY)
+    tracemalloc.start()
+    try:
+        with reading(engine) as session:
+            export(session, source)
+        copy_log(reader, tmp_path / "copy")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "copy" / "tile" / "entries" / "039").stat().st_size == 256 * (length + 2)
+    assert peak < bundles * 256 * length / 5
