@@ -14,6 +14,7 @@ from contracts.in_force import active_version, life_at
 from contracts.lifecycle import State
 from contracts.tables import VersionRow
 from ledger.log.store import log_size
+from ledger.verification import ContractVersion
 from policies.actions import Action
 from policies.actors import Actor
 from policies.compilation import CompiledRules
@@ -127,7 +128,10 @@ def list_versions(
     count = max(1, min(limit, MAX_PAGE))
     after = None if cursor is None else _read_cursor(cursor)
     rows = store.page_of_versions(session, after, count + 1)
-    views = tuple(_view(session, row, at) for row in rows[:count])
+    size = log_size(session)
+    names = {row.name for row in rows[:count]}
+    active = {name: active_version(session, name, size) for name in names}
+    views = tuple(_view(row, at, active[row.name]) for row in rows[:count])
     more = _cursor(rows[count - 1]) if len(rows) > count else None
     return VersionPage(views, more)
 
@@ -147,7 +151,8 @@ def version_view(
         VersionNotFound: there is none.
     """
     rules.decide(actor, Action.CONTRACT_READ)
-    return _view(session, store.version_row(session, name, version), at)
+    row = store.version_row(session, name, version)
+    return _view(row, at, active_version(session, name, log_size(session)))
 
 
 def life(
@@ -216,9 +221,9 @@ def progress(
     return GateProgress(job.status, job.gate, job.done, job.total, job.message)
 
 
-def _view(session: Session, row: VersionRow, at: dt.datetime) -> VersionView:
+def _view(row: VersionRow, at: dt.datetime, active: ContractVersion | None) -> VersionView:
+    """Return what is shown of a version, of whose contract `active` is in force now."""
     now = life_at(row, at)
-    active = active_version(session, row.name, log_size(session))
     return VersionView(
         name=row.name,
         version=row.version,

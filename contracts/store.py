@@ -133,14 +133,18 @@ def package_row(session: Session, digest: str) -> PackageRow:
     return row
 
 
+_ACTIVATION = (
+    sa.select(ActivationRow)
+    .where(ActivationRow.name == sa.bindparam("contract"))
+    .where(ActivationRow.log_index <= sa.bindparam("at_index"))
+    .order_by(ActivationRow.log_index.desc())
+    .limit(1)
+)
+
+
 def activation_at(session: Session, name: str, at_index: int) -> ActivationRow | None:
     """Return the latest activation at or before a log index, or None."""
-    return session.scalar(
-        sa.select(ActivationRow)
-        .where(ActivationRow.name == name, ActivationRow.log_index <= at_index)
-        .order_by(ActivationRow.log_index.desc())
-        .limit(1)
-    )
+    return session.scalar(_ACTIVATION, {"contract": name, "at_index": at_index})
 
 
 def last_activation(session: Session, name: str) -> ActivationRow | None:
@@ -153,15 +157,17 @@ def last_activation(session: Session, name: str) -> ActivationRow | None:
     )
 
 
+_SCHEDULED = (
+    sa.select(VersionRow)
+    .where(VersionRow.scheduled_index.is_not(None))
+    .where(VersionRow.scheduled_index <= sa.bindparam("up_to"))
+    .order_by(VersionRow.scheduled_index, VersionRow.name)
+)
+
+
 def scheduled_versions(session: Session, up_to: int) -> list[VersionRow]:
     """Return versions whose activation index is reached, in the order of the indexes."""
-    return list(
-        session.scalars(
-            sa.select(VersionRow)
-            .where(VersionRow.scheduled_index.is_not(None), VersionRow.scheduled_index <= up_to)
-            .order_by(VersionRow.scheduled_index, VersionRow.name)
-        )
-    )
+    return list(session.scalars(_SCHEDULED, {"up_to": up_to}))
 
 
 def evidence_rows(session: Session, digest: str) -> list[EvidenceRow]:
