@@ -19,6 +19,7 @@ from ledger.records.dictionary import data_dictionary
 from ledger.records.directory import Directory
 from ledger.records.instructions import Instruction, Particulars, particulars, read_instruction
 from ledger.records.keeping import Clerk
+from ledger.records.registration import registration_faults
 from ledger.records.schemas import Investor, read_record
 from ledger.records.screening import Screen
 from ledger.records.tables import ImportFileRow, RecordRow
@@ -154,24 +155,17 @@ class InvestorIntake:
         return records, problems
 
     def _unknown(self, records: dict[int, Investor]) -> list[Problem]:
-        actor = self._clerk.actor
-        firms = {self._owner, actor.member_id, actor.sponsor_id or self._owner}
-        holders, custodians = set(firms), set(firms)
+        investors = list(records.values())
         if self._registers:
-            holders, custodians = {actor.member_id}, {self._owner}
+            firm = self._clerk.owner
+            found = [tuple(registration_faults(one, firm, self._owner)) for one in investors]
         else:
-            holders |= self._kept("custody_holder", {r.custody_holder_id for r in records.values()})
-            custodians |= self._kept("custodian", {r.custodian_id for r in records.values()})
-        problems = []
-        for line, record in records.items():
-            if record.custody_holder_id not in holders:
-                problems.append(Problem(line, "custody_holder_id", "there is no such holder"))
-            if record.custodian_id not in custodians:
-                problems.append(Problem(line, "custodian_id", "there is no such custodian"))
-        return problems
-
-    def _kept(self, table: str, ids: set[str]) -> set[str]:
-        return store.existing_ids(self._session, table, self._owner, ids)
+            found = keeping.unknown_parties(self._session, self._clerk, investors)
+        return [
+            Problem(line, fault.where, fault.message)
+            for line, faults in zip(records, found, strict=True)
+            for fault in faults
+        ]
 
     def _sort(
         self, records: dict[int, Investor]

@@ -21,7 +21,7 @@ from ledger.records.encryption import (
     new_row_cipher,
     open_row_cipher,
 )
-from ledger.records.schemas import SCHEMAS, Record, read_record
+from ledger.records.schemas import SCHEMAS, Investor, Record, read_record
 from ledger.records.sealing import (
     HISTORY_FIELD,
     Kept,
@@ -90,7 +90,8 @@ def create(session: Session, clerk: Clerk, table: str, values: Mapping[str, Any]
 
     Raises:
         Denied: no rule allows it.
-        RecordMalformed: with every fault of `values`.
+        RecordMalformed: with every fault of `values`; a holder or custodian that is not known
+            among them.
         RecordExists: the id is taken by a record with other contents.
         RecordErased: the id belonged to a record whose personal data were erased.
     """
@@ -99,6 +100,7 @@ def create(session: Session, clerk: Clerk, table: str, values: Mapping[str, Any]
     row_id = row_id_of(table, record, clerk.owner)
     row = store.find_row(session, table, clerk.owner, row_id)
     if row is None:
+        _refuse_unknown(session, clerk, record)
         insert_records(session, clerk, table, [record])
     elif row.erased_at is not None:
         raise RecordErased(f"{table} {row_id} was erased; use a new id")
@@ -114,7 +116,8 @@ def change(
 
     Raises:
         Denied: no rule allows it.
-        RecordMalformed: with every fault of `values`, a changed id among them.
+        RecordMalformed: with every fault of `values`, a changed id and a holder or custodian that
+            is not known among them.
         RecordMissing: there is none with this id.
         RecordErased: its personal data were erased.
     """
@@ -126,6 +129,7 @@ def change(
     row = _existing(session, clerk, table, row_id)
     if row.erased_at is not None:
         raise RecordErased(f"{table} {row_id} was erased and cannot be changed")
+    _refuse_unknown(session, clerk, record)
     update_record(session, clerk, table, row, record)
     return _keep(session, clerk, table, row_id)
 
@@ -192,6 +196,28 @@ def history(session: Session, clerk: Clerk, table: str, row_id: str) -> list[Cha
             )
         )
     return changes
+
+
+def unknown_parties(
+    session: Session, clerk: Clerk, investors: Sequence[Investor]
+) -> list[tuple[Fault, ...]]:
+    """Return for each investor a fault for a holder and a custodian that the clerk does not know.
+
+    Known are the company itself, its sponsor, those of which it keeps a record, and whom the
+    investor's record names already: a firm that registered its customer need not be recorded.
+    """
+    firms = {clerk.owner, clerk.actor.sponsor_id or clerk.owner}
+    rows = store.find_rows(session, "investor", clerk.owner, [i.investor_id for i in investors])
+    faults: list[list[Fault]] = [[] for _ in investors]
+    for table in ("custody_holder", "custodian"):
+        field = f"{table}_id"
+        named = {getattr(one, field) for one in investors} - firms
+        known = firms | store.existing_ids(session, table, clerk.owner, named)
+        for one, found in zip(investors, faults, strict=True):
+            party = getattr(one, field)
+            if party not in known and party != getattr(rows.get(one.investor_id), field, None):
+                found.append(Fault(field, f"there is no such {table.removeprefix('custody_')}"))
+    return [tuple(found) for found in faults]
 
 
 def insert_records(
@@ -296,6 +322,14 @@ def known_table(table: str) -> str:
     if table not in SCHEMAS:
         raise RecordMissing(f"no table of records is called {table!r}")
     return table
+
+
+def _refuse_unknown(session: Session, clerk: Clerk, record: Record) -> None:
+    """Refuse an investor of a holder or a custodian that is not known."""
+    if isinstance(record, Investor):
+        (faults,) = unknown_parties(session, clerk, [record])
+        if faults:
+            raise RecordMalformed("; ".join(map(str, faults)), faults)
 
 
 def _existing(session: Session, clerk: Clerk, table: str, row_id: str) -> RecordRow:

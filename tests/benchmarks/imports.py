@@ -33,7 +33,7 @@ ROUNDS = 3
 
 def run() -> dict[str, Any]:
     """Return medians of rounds, both sides interleaved, each round in a database of its own."""
-    people = [investor(n, custody_holder_id="custody-a") for n in range(ROWS)]
+    people = [investor(n) for n in range(ROWS)]
     transfers = [transfer(n, from_investor_id="INV000001") for n in range(ROWS)]
     cases = {
         "investors": (Target.INVESTOR, csv_text(people).encode("cp932"), False),
@@ -80,7 +80,7 @@ def _import(engine: Engine, target: Target, data: bytes, *, customer: bool) -> N
     )
     with writing(engine) as session:
         if customer:
-            one = investor(1, custody_holder_id="custody-a")
+            one = investor(1)
             keeping.create(session, clerk, "investor", one)
         import_id = imports.begin(session, clerk, order).import_id
     for offset in range(0, len(data), imports.MAX_BODY):

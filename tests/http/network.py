@@ -164,10 +164,15 @@ class Served:
         assert {name: n for name, n in after.items() if n != before[name]} == {}
 
 
-def stored_files(settings: Settings) -> list[Path]:
-    """Return every file of the server but its programs' keys: database, log tiles, journals."""
+def stored_files(settings: Settings, *, database: bool = True) -> list[Path]:
+    """Return every file of the server but its programs' keys: database, log tiles, journals.
+
+    Args:
+        settings: the server's.
+        database: with the files of a PostgreSQL server.
+    """
     files = [file for file in settings.data_dir.rglob("*") if file.is_file()]
-    if settings.database_url:
+    if database and settings.database_url:
         engine = connect(settings.database)
         with engine.connect() as connection:
             connection.exec_driver_sql("CHECKPOINT")
@@ -175,6 +180,17 @@ def stored_files(settings: Settings) -> list[Path]:
         engine.dispose()
         files += [file for file in folder.rglob("*") if file.is_file()]
     return files
+
+
+def stored_rows(settings: Settings) -> Iterator[bytes]:
+    """Yield each table of a PostgreSQL database, as it is copied in binary form."""
+    engine = connect(settings.database)
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        for table in sa.inspect(engine).get_table_names():
+            with cursor.copy(f'COPY (SELECT * FROM "{table}") TO STDOUT (FORMAT binary)') as rows:
+                yield b"".join(rows)
+    engine.dispose()
 
 
 def contents(files: Sequence[Path]) -> Iterator[bytes]:

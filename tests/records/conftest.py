@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Engine
 
 import ledger.log.tables
 import ledger.records.tables
 import ledger.records.tables_keys  # noqa: F401 - the tables must be known before they are made
+from ledger.database import writing
+from ledger.records import keeping
 from ledger.records.encryption import SoftwareMasterKey
 from ledger.records.keeping import Clerk
 from policies.actors import Actor
@@ -38,8 +41,8 @@ PERSON: dict[str, Any] = {
     "investor_name": "関所 花子",
     "registered_address": "東京都千代田区見本町9-9-9",
     "custody_type": "customer",
-    "custody_holder_id": "entrusted-a",
-    "custody_holder_account_id": "entrusted-a-900001",
+    "custody_holder_id": "custody-a",
+    "custody_holder_account_id": "custody-a-900001",
     "custodian_id": "custody-a",
     "contact_name": "関所 花子 様方",
     "contact_postal_code": "100-9999",
@@ -70,3 +73,17 @@ def clerk(rules: CompiledRules) -> Clerks:
         return Clerk(Actor(member_id, roles, SPONSORS.get(member_id)), rules, MASTER, at)
 
     return make
+
+
+@pytest.fixture
+def customers(engine: Engine, clerk: Clerks) -> Engine:
+    """Let custody-a keep a customer of its own, and one of the firm that it is the sponsor of."""
+    mine = clerk("custody-a")
+    firm = dict.fromkeys(("custody_holder_id", "custody_holder_name"), "entrusted-a")
+    with writing(engine) as session:
+        keeping.create(session, mine, "custody_holder", firm | {"custodian_id": "custody-a"})
+        for number, holder in enumerate(("custody-a", "entrusted-a"), 1):
+            own = {"investor_id": f"INV{number:06d}", "custody_holder_id": holder}
+            record = PERSON | own | {"corporate_number": ""}
+            keeping.create(session, mine, "investor", record)
+    return engine

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from ledger.database import reading, writing
@@ -108,3 +109,12 @@ def import_file(
     **options: Any,
 ) -> tuple[ImportState, tuple[Fault, ...]]:
     return run(engine, clerk, directory, upload(engine, clerk, data, **options), batch)
+
+
+def count(engine: Engine, table: Any) -> int:
+    with reading(engine) as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def places(faults: Any) -> list[tuple[int | None, str]]:
+    return [(fault.line, fault.where) for fault in faults]

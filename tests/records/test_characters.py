@@ -40,7 +40,7 @@ def database_url(tmp_path: Path) -> str:
 def check_kept(engine: Engine, clerk: Clerks, names: dict[str, str], encoding: str) -> None:
     """Import an investor of each name; compare what is kept, by what is special about it."""
     rows = [
-        investor(number, custody_holder_id="custody-a", investor_name=name, contact_name=name)
+        investor(number, investor_name=name, contact_name=name)
         for number, name in enumerate(names.values())
     ]
     data = csv_text(rows, "\r\n").encode(encoding)
@@ -70,8 +70,8 @@ def test_bytes_of_another_encoding_are_refused(
     engine: Engine, clerk: Clerks, encoding: str, name: str
 ):
     """Nothing is guessed: a byte that neither encoding has is a problem with its line."""
-    rows = [investor(1, custody_holder_id="custody-a")]
-    rows.append(investor(2, custody_holder_id="custody-a", investor_name=name))
+    rows = [investor(1)]
+    rows.append(investor(2, investor_name=name))
     good, bad = (csv_text(rows[:1]), csv_text(rows).splitlines(keepends=True)[2])
     data = good.encode("cp932") + bad.encode(encoding)
     state, faults = import_file(engine, clerk("custody-a"), data, KnownLedger())
@@ -81,7 +81,7 @@ def test_bytes_of_another_encoding_are_refused(
 
 def test_half_width_kana_are_an_account_holders_name(engine: Engine, clerk: Clerks):
     holder = "ｾｷｼﾖ ﾊﾅｺ(ｶ"
-    row = investor(1, custody_holder_id="custody-a", payee_account_holder_kana=holder)
+    row = investor(1, payee_account_holder_kana=holder)
     data = csv_text([row]).encode("cp932")
     state, faults = import_file(engine, clerk("custody-a"), data, KnownLedger())
     assert (state.status, faults) == ("done", ())

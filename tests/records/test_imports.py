@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from ledger.database import reading, writing
@@ -12,31 +11,22 @@ from ledger.records import imports, keeping
 from ledger.records.imports import Operation
 from ledger.records.intake import Target
 from ledger.records.tables import InvestorRow
-from ledger.records.tables_work import ImportChunkRow, ImportKeyRow, InstructionRow
+from ledger.records.tables_work import ImportChunkRow, ImportKeyRow
 from policies.errors import Denied
 from tests.records.conftest import PERSON, Clerks
 from tests.records.files import (
-    cancel,
+    count,
     csv_text,
     import_file,
     investor,
+    places,
     request,
     run,
-    transfer,
     upload,
 )
 from tests.records.simulated import KnownLedger
 
-PEOPLE = csv_text([investor(n, custody_holder_id="custody-a") for n in range(1, 26)])
-
-
-def count(engine: Engine, table: Any) -> int:
-    with reading(engine) as session:
-        return session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-
-
-def places(faults: Any) -> list[tuple[int | None, str]]:
-    return [(fault.line, fault.where) for fault in faults]
+PEOPLE = csv_text([investor(n) for n in range(1, 26)])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +35,7 @@ def places(faults: Any) -> list[tuple[int | None, str]]:
 def test_every_encoding_and_line_end_is_read_alike(
     engine: Engine, clerk: Clerks, encoding: str, newline: str
 ):
-    people = [investor(n, custody_holder_id="custody-a") for n in range(1, 26)]
+    people = [investor(n) for n in range(1, 26)]
     data = csv_text(people, newline).encode(encoding)
     state, faults = import_file(engine, clerk("custody-a"), data, KnownLedger(), batch=7)
     assert (state.status, faults) == ("done", ())
@@ -86,7 +76,7 @@ def test_importing_a_file_twice_is_importing_it_once(engine: Engine, clerk: Cler
 
 def test_of_an_overlapping_file_only_what_is_new_is_written(engine: Engine, clerk: Clerks):
     import_file(engine, clerk("custody-a"), PEOPLE.encode(), KnownLedger())
-    more = csv_text([investor(n, custody_holder_id="custody-a") for n in range(20, 31)])
+    more = csv_text([investor(n) for n in range(20, 31)])
     state, faults = import_file(engine, clerk("custody-a"), more.encode(), KnownLedger())
     assert (state.rows_read, state.rows_written, faults) == (11, 5, ())
     assert count(engine, InvestorRow) == 30
@@ -95,10 +85,8 @@ def test_of_an_overlapping_file_only_what_is_new_is_written(engine: Engine, cler
 def test_a_change_file_changes_what_exists(engine: Engine, clerk: Clerks):
     mine = clerk("custody-a")
     import_file(engine, mine, PEOPLE.encode(), KnownLedger())
-    changed = [
-        investor(n, custody_holder_id="custody-a", contact_phone="06-0000-0000") for n in (3, 4)
-    ]
-    data = csv_text([*changed, investor(5, custody_holder_id="custody-a")]).encode()
+    changed = [investor(n, contact_phone="06-0000-0000") for n in (3, 4)]
+    data = csv_text([*changed, investor(5)]).encode()
     state, faults = import_file(engine, mine, data, KnownLedger(), operation=Operation.CHANGE)
     assert (state.status, state.rows_written, faults) == ("done", 2, ())
     with reading(engine) as session:
@@ -106,7 +94,7 @@ def test_a_change_file_changes_what_exists(engine: Engine, clerk: Clerks):
         (entry,) = keeping.history(session, mine, "investor", "INV000003")
     assert kept.values["contact_phone"] == "06-0000-0000"
     assert entry.before == {"contact_phone": PERSON["contact_phone"]}
-    unknown = csv_text([investor(99, custody_holder_id="custody-a")]).encode()
+    unknown = csv_text([investor(99)]).encode()
     state, faults = import_file(engine, mine, unknown, KnownLedger(), operation=Operation.CHANGE)
     assert (state.status, places(faults)) == ("refused", [(2, "investor_id")])
 
@@ -134,7 +122,7 @@ def test_one_bad_line_and_nothing_is_written(
 ):
     for name, change, field in BAD_INVESTORS:
         with subtests.test(name):
-            people = [investor(n, custody_holder_id="custody-a") for n in range(1, 6)]
+            people = [investor(n) for n in range(1, 6)]
             people[3] |= change
             data = csv_text(people).encode()
             state, faults = import_file(engine, clerk("custody-a"), data, KnownLedger(), batch=2)
@@ -146,7 +134,7 @@ def test_one_bad_line_and_nothing_is_written(
 
 
 def test_all_problems_come_in_one_report(engine: Engine, clerk: Clerks):
-    people = [investor(n, custody_holder_id="custody-a") for n in range(1, 26)]
+    people = [investor(n) for n in range(1, 26)]
     people[0]["contact_phone"] = "x"
     people[0]["aml_category"] = "x"
     people[10]["investor_id"] = "INV000001"
@@ -163,7 +151,7 @@ def test_all_problems_come_in_one_report(engine: Engine, clerk: Clerks):
 
 
 def test_more_problems_than_a_report_lists_are_counted(engine: Engine, clerk: Clerks):
-    people = [investor(n, custody_holder_id="custody-a", aml_category="x") for n in range(1, 1301)]
+    people = [investor(n, aml_category="x") for n in range(1, 1301)]
     data = csv_text(people).encode()
     state, faults = import_file(engine, clerk("custody-a"), data, KnownLedger(), batch=400)
     assert state.problems == 1300
@@ -289,159 +277,9 @@ def test_a_cancelled_import_writes_nothing_and_may_start_anew(engine: Engine, cl
     assert (state.import_id, state.status) == (one, "done")
 
 
-@pytest.fixture
-def customers(engine: Engine, clerk: Clerks) -> Engine:
-    with writing(engine) as session:
-        for number, holder in ((1, "custody-a"), (2, "entrusted-a")):
-            keeping.create(
-                session,
-                clerk("custody-a"),
-                "investor",
-                investor(number, custody_holder_id=holder),
-            )
-    return engine
-
-
-def test_instructions_are_imported(customers: Engine, clerk: Clerks):
-    back = {"from_investor_id": "INV000002", "to_investor_id": "INV000001"}
-    rows = [
-        transfer(1, to_investor_id="INV000002"),
-        transfer(2),
-        cancel(3, 1, **back),
-        transfer(4, from_investor_id="", to_investor_id="INV000001", transfer_type="issue"),
-        transfer(5, from_investor_id="INV000001", to_investor_id="", transfer_type="redeem"),
-    ]
-    data = csv_text(rows, "\r\n").encode("cp932")
-    for batch in (1, 2, 1000):
-        state, faults = import_file(
-            customers,
-            clerk("custody-a"),
-            data,
-            KnownLedger(),
-            batch=batch,
-            target=Target.INSTRUCTION,
-        )
-        assert (state.status, faults) == ("done", ())
-    assert state.rows_written == 5
-    assert count(customers, InstructionRow) == 5
-
-
-BACK = {"from_investor_id": "INV000002", "to_investor_id": "INV000001"}
-FIRST = {"to_investor_id": "INV000002"}
-BAD_TRANSFERS: list[tuple[str, list[dict[str, Any]], list[tuple[int, str]]]] = [
-    ("a bad date", [transfer(1, settlement_date="2025-02-30")], [(2, "settlement_date")]),
-    ("a date with slashes", [transfer(1, settlement_date="2025/04/03")], [(2, "settlement_date")]),
-    (
-        "a time without zone",
-        [transfer(1, registered_at="2025-04-01T09:00:00")],
-        [(2, "registered_at")],
-    ),
-    ("a negative quantity", [transfer(1, quantity=-1)], [(2, "quantity")]),
-    ("no quantity", [transfer(1, quantity="")], [(2, "quantity")]),
-    ("zero", [transfer(1, quantity=0)], [(2, "quantity")]),
-    ("a huge quantity", [transfer(1, quantity=2**63)], [(2, "quantity")]),
-    ("a number as long as a line", [transfer(1, quantity="9" * 5000)], [(2, "quantity")]),
-    ("a fraction", [transfer(1, quantity="1.5")], [(2, "quantity")]),
-    ("a thousands separator", [transfer(1, quantity="1,000")], [(2, "quantity")]),
-    ("full-width digits", [transfer(1, quantity="１０")], [(2, "quantity")]),
-    ("an unknown right", [transfer(1, beneficial_right_id="BR999")], [(2, "beneficial_right_id")]),
-    ("an unknown sender", [transfer(1, from_investor_id="INV999999")], [(2, "from_investor_id")]),
-    ("an unknown receiver", [transfer(1, to_investor_id="INV999999")], [(2, "to_investor_id")]),
-    (
-        "another's customer",
-        [transfer(1, from_investor_id="INV000009", to_investor_id="INV000001")],
-        [(2, "from_investor_id")],
-    ),
-    ("the same on both sides", [transfer(1, to_investor_id="INV000001")], [(2, "to_investor_id")]),
-    ("another executor", [transfer(1, registered_by="custody-b")], [(2, "registered_by")]),
-    ("a duplicate trade id", [transfer(1), transfer(2), transfer(1)], [(4, "trade_id")]),
-    ("a cancel of nothing", [cancel(2, 1, **BACK)], [(2, "cancels_trade_id")]),
-    (
-        "a cancel that names no trade",
-        [cancel(2, 1, **BACK, cancels_trade_id="")],
-        [(2, "cancels_trade_id")],
-    ),
-    (
-        "a cancel of another quantity",
-        [transfer(1, **FIRST), cancel(2, 1, **BACK, quantity=9)],
-        [(3, "cancels_trade_id")],
-    ),
-    (
-        "a cancel before its trade",
-        [cancel(2, 1, **BACK), transfer(1, **FIRST)],
-        [(2, "cancels_trade_id")],
-    ),
-    (
-        "a cancel of a cancelled trade",
-        [transfer(1, **FIRST), cancel(2, 1, **BACK), transfer(3), cancel(4, 1, **BACK)],
-        [(5, "cancels_trade_id")],
-    ),
-    (
-        "a cancel of a cancel",
-        [
-            transfer(1, **FIRST),
-            cancel(2, 1, **BACK),
-            cancel(3, 2, from_investor_id="INV000001", to_investor_id="INV000002"),
-        ],
-        [(4, "cancels_trade_id")],
-    ),
-    (
-        "a transfer that names a cancelled trade",
-        [transfer(1, cancels_trade_id="TRD00000009")],
-        [(2, "cancels_trade_id")],
-    ),
-    ("an issue with a sender", [transfer(1, transfer_type="issue")], [(2, "from_investor_id")]),
-    (
-        "a redemption with a receiver",
-        [transfer(1, transfer_type="redeem")],
-        [(2, "to_investor_id")],
-    ),
-]
-
-
-@pytest.mark.parametrize("batch", [1, 1000])
-def test_bad_instructions_are_refused_with_line_numbers(
-    customers: Engine, clerk: Clerks, batch: int, subtests: pytest.Subtests
-):
-    for name, rows, expected in BAD_TRANSFERS:
-        with subtests.test(name):
-            state, faults = import_file(
-                customers,
-                clerk("custody-a"),
-                csv_text(rows).encode(),
-                KnownLedger(),
-                batch=batch,
-                target=Target.INSTRUCTION,
-            )
-            assert state.status == "refused"
-            assert places(faults) == expected
-            assert count(customers, InstructionRow) == 0
-
-
-def test_a_trade_that_is_here_otherwise_is_a_problem(customers: Engine, clerk: Clerks):
-    options = {"target": Target.INSTRUCTION}
-    mine = clerk("custody-a")
-    import_file(customers, mine, csv_text([transfer(1)]).encode(), KnownLedger(), **options)
-    changed = csv_text([transfer(1, quantity=11)]).encode()
-    state, faults = import_file(customers, mine, changed, KnownLedger(), **options)
-    assert (state.status, places(faults)) == ("refused", [(2, "trade_id")])
-
-
-def test_an_entrusted_firm_instructs_only_for_its_own_customers(customers: Engine, clerk: Clerks):
-    firm = clerk("entrusted-a")
-    other = csv_text([transfer(1)]).encode()
-    state, faults = import_file(customers, firm, other, KnownLedger(), target=Target.INSTRUCTION)
-    assert (state.status, places(faults)) == ("refused", [(2, "from_investor_id")])
-    own = csv_text([transfer(1, from_investor_id="INV000002")]).encode()
-    state, _ = import_file(customers, firm, own, KnownLedger(), target=Target.INSTRUCTION)
-    assert state.status == "done"
-    with reading(customers) as session:
-        (row,) = session.scalars(sa.select(InstructionRow))
-    assert (row.sender_id, row.receiver_id) == ("entrusted-a", "custody-a")
-
-
 def test_registrations_go_to_the_sponsor(engine: Engine, clerk: Clerks):
-    people = csv_text([investor(n) for n in range(1, 4)]).encode()
+    customers = [investor(n, custody_holder_id="entrusted-a") for n in range(1, 4)]
+    people = csv_text(customers).encode()
     firm = clerk("entrusted-a")
     state, faults = import_file(engine, firm, people, KnownLedger(), target=Target.REGISTRATION)
     assert (state.status, faults) == ("done", ())

@@ -53,15 +53,6 @@ def on_ledger(said: dict[str, Any], **changes: Any) -> LedgerTrade:
     return LedgerTrade(Particulars(**(fields | changes)), TXID, cancelled=False)
 
 
-@pytest.fixture
-def customers(engine: Engine, clerk: Clerks) -> Engine:
-    with writing(engine) as session:
-        for number, holder in ((1, "custody-a"), (2, "entrusted-a")):
-            record = investor(number, custody_holder_id=holder)
-            keeping.create(session, clerk("custody-a"), "investor", record)
-    return engine
-
-
 @pytest.mark.parametrize("before", Status)
 @pytest.mark.parametrize("to", Status)
 def test_the_table_of_steps(before: Status, to: Status):
@@ -190,7 +181,7 @@ def test_a_customer_must_be_active_to_move_tokens(customers: Engine, clerk: Cler
     with writing(customers) as session:
         ids = [submit_own(session, clerk, ledger, transfer(1))]
         instructing.match(session, mine, ledger, ids)
-        suspended = investor(1, custody_holder_id="custody-a", investor_status="suspended")
+        suspended = investor(1, investor_status="suspended")
         keeping.change(session, mine, "investor", "INV000001", suspended)
         with pytest.raises(InstructionConflict):
             instructing.approve(session, mine, ledger, ids)

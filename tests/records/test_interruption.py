@@ -52,7 +52,7 @@ def count(engine: Engine, table: type[Base]) -> int:
 
 
 def test_an_import_survives_kills_and_writes_everything_once(engine: Engine, clerk: Clerks):
-    people = [investor(n, custody_holder_id="custody-a") for n in range(PEOPLE)]
+    people = [investor(n) for n in range(PEOPLE)]
     mine = clerk("custody-a")
     import_id = upload(engine, mine, csv_text(people).encode("cp932"))
     rng = random.Random(6)
@@ -140,7 +140,7 @@ def import_large(url: str, target_name: str, size: int) -> None:
         file_digest="sha256:" + digest.hexdigest(),
     )
     with writing(engine) as session:
-        keeping.create(session, mine, "investor", investor(1, custody_holder_id="custody-a"))
+        keeping.create(session, mine, "investor", investor(1))
         import_id = imports.begin(session, mine, order).import_id
     offset = 0
     for block in blocks():

@@ -63,7 +63,8 @@ def test_another_company_finds_nothing(engine: Engine, clerk: Clerks):
         assert keeping.list_records(session, other, "investor") == []
         number = PERSON["corporate_number"]
         assert keeping.find(session, other, "investor", "corporate_number", number) == []
-        keeping.create(session, other, "investor", PERSON | {"investor_name": "別人"})
+        others = {"custody_holder_id": "custody-b", "custodian_id": "custody-b"}
+        keeping.create(session, other, "investor", PERSON | others | {"investor_name": "別人"})
         mine = keeping.read(session, clerk("custody-a"), "investor", "INV900001")
     assert mine.values["investor_name"] == PERSON["investor_name"]
 
@@ -103,6 +104,21 @@ def test_an_id_never_changes(engine: Engine, clerk: Clerks):
         other = PERSON | {"investor_id": "INV900002"}
         with pytest.raises(RecordMalformed):
             keeping.change(session, clerk("custody-a"), "investor", "INV900001", other)
+
+
+def test_an_investors_holder_and_custodian_are_known(engine: Engine, clerk: Clerks):
+    mine = clerk("custody-a")
+    stranger = PERSON | {"custody_holder_id": "entrusted-b", "custodian_id": "nobody"}
+    with writing(engine) as session:
+        with pytest.raises(RecordMalformed) as refusal:
+            keeping.create(session, mine, "investor", stranger)
+        assert {f.where for f in refusal.value.faults} == {"custody_holder_id", "custodian_id"}
+        assert keeping.list_records(session, mine, "investor") == []
+        holder = dict.fromkeys(("custody_holder_id", "custody_holder_name"), "entrusted-b")
+        keeping.create(session, mine, "custody_holder", holder | {"custodian_id": "custody-a"})
+        keeping.create(session, mine, "investor", stranger | {"custodian_id": "custody-a"})
+        other = keeping.read(session, mine, "investor", "INV900001")
+        assert other.values["custody_holder_id"] == "entrusted-b"
 
 
 def test_all_faults_are_named_at_once_and_none_repeats_a_value(engine: Engine, clerk: Clerks):

@@ -128,7 +128,7 @@ def test_erasing_over_http(client: TestClient[Litestar]):
 
 def test_an_import_over_http(client: TestClient[Litestar]):
     mine = as_member("custody-a")
-    people = [investor(n, custody_holder_id="custody-a") for n in range(1, 30)]
+    people = [investor(n) for n in range(1, 30)]
     data = csv_text(people).encode("cp932")
     order = {
         "import_target": "investor",
@@ -156,7 +156,8 @@ def test_an_import_over_http(client: TestClient[Litestar]):
 
 def test_a_registration_and_an_instruction_over_http(client: TestClient[Litestar]):
     firm, custodian = as_member("entrusted-a"), as_member("custody-a")
-    sent = client.post("/v1/registrations", json=investor(1), headers=firm)
+    person = investor(1, custody_holder_id="entrusted-a")
+    sent = client.post("/v1/registrations", json=person, headers=firm)
     assert sent.status_code == 201, sent.text
     assert sent.json()["investor_status"] == "applied"
     accepted = client.post(
