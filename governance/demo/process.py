@@ -93,11 +93,17 @@ class ServerProcess:
                 stderr=output,
                 start_new_session=True,
             )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:  # whoever interrupts the start leaves no server behind
+            self.kill()
+            raise
+
+    def _wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
         give_up = time.monotonic() + START_PATIENCE
         while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > give_up:
+            if process.poll() is not None or time.monotonic() > give_up:
                 tail = self._log.read_text(errors="replace")[-2000:]
-                self.kill()
                 raise ServerUnreachable(f"the server did not become ready:\n{tail}")
             time.sleep(0.1)
 
