@@ -216,13 +216,16 @@ def pass_through(network: Served) -> None:
 
 def records(network: Served) -> dict[str, str]:
     """Let custody-b keep a record, and entrusted-b send it an instruction."""
+    custodian = network.member("custody-b")
+    firm = dict.fromkeys(("custody_holder_id", "custody_holder_name"), "entrusted-b")
+    custodian.post("/v1/records/custody_holder", firm | {"custodian_id": "custody-b"})
     person = PERSON | {
-        "investor_id": HIDDEN, "custody_holder_id": "custody-b", "custodian_id": "custody-b",
-        "custody_holder_account_id": "custody-b-1",
+        "investor_id": HIDDEN, "custody_holder_id": "entrusted-b", "custodian_id": "custody-b",
+        "custody_holder_account_id": "entrusted-b-1",
     }  # fmt: skip
-    network.member("custody-b").post("/v1/records/investor", person)
+    custodian.post("/v1/records/investor", person)
     other = person | {"investor_id": HIDDEN + "-2", "corporate_number": ""}
-    network.member("custody-b").post("/v1/records/investor", other)
+    custodian.post("/v1/records/investor", other)
     sent = network.member("entrusted-b").post(
         "/v1/instructions",
         {
