@@ -20,8 +20,10 @@ from governance.auditing.transactions import Transactions, read_tear_offs
 from governance.decisions.network import NetworkState
 from governance.errors import AnchorsInvalid, EntryWrong, ReplayDiffers
 from ledger.errors import LogResourceMissing, NoteInvalid
+from ledger.log.ahead import verified_bundles
 from ledger.log.notes import VerifierKey, parse_verifier_key
-from ledger.log.reader import TIMEOUT, DirectorySource, Progress, Reader, Source, UrlSource
+from ledger.log.reader import Progress, Reader
+from ledger.log.sources import TIMEOUT, DirectorySource, Source, UrlSource
 
 
 class AuditReport(msgspec.Struct, frozen=True):
@@ -108,7 +110,7 @@ def audit(
         raise LogResourceMissing(f"entry {at_index} is not among the {size} published ones")
     auditor = make_auditor(anchors, documents, tear_offs)
     then: NetworkState | None = None
-    for first, entries in reader.bundles(opened.checkpoint, 0, progress):
+    for first, entries in verified_bundles(reader, opened.checkpoint, progress):
         if at_index is None or not first <= at_index < first + len(entries):
             auditor.take_all(first, entries)
             continue

@@ -14,7 +14,7 @@ from governance.cli.output import console, show_json, show_table
 from governance.client.anchors import read_anchors
 from governance.policy.reading import Sighting, check_commitment, find_sightings
 from governance.policy.sight import Sight, derive_sight
-from ledger.log.reader import Source
+from ledger.log.sources import Source
 from ledger.reads import NAMED_BY
 from ledger.receipts import Kept
 

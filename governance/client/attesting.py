@@ -21,7 +21,7 @@ from governance.decisions.statements import GENESIS, Genesis
 from governance.errors import AnchorsInvalid
 from ledger.hashing import content_digest
 from ledger.keys import PublicKey, load_public_key
-from ledger.log.reader import UrlSource
+from ledger.log.sources import UrlSource
 from ledger.statements import read_envelope, read_statement
 
 MOST_BEFORE_GENESIS = 64

@@ -21,7 +21,7 @@ from governance.errors import DatabaseInUse
 from governance.settings import Settings
 from ledger.database import connect
 from ledger.log.mirror import Mirror
-from ledger.log.reader import UrlSource
+from ledger.log.sources import UrlSource
 
 HISTORY_WINDOW = 40 * 366 * 24 * 3600
 """Seconds: the demo's network takes up transfers of the past."""

@@ -15,7 +15,7 @@ from governance.errors import ReceiptsWrong, ReplayDiffers
 from governance.policy.reading import JAPAN
 from governance.policy.relations import RELATIONS_KIND, Could, Day, Relations, who_could
 from ledger.errors import LedgerError
-from ledger.log.reader import Source
+from ledger.log.sources import Source
 from ledger.statements import read_envelope, read_statement
 from policies.compilation import CompiledRules, compile_rules
 from policies.engine import parse_rule_set

@@ -11,7 +11,8 @@ import msgspec
 from ledger.errors import LogWrong, SplitViewFound
 from ledger.log.export import resources, write_file
 from ledger.log.heads import OpenedCheckpoint, SignedCheckpoint, open_checkpoint
-from ledger.log.reader import Audit, DirectorySource, Progress, Reader
+from ledger.log.reader import Audit, Progress, Reader
+from ledger.log.sources import DirectorySource
 from ledger.log.splits import SplitView, find_split
 from ledger.log.tiles import CHECKPOINT, TILE_WIDTH, Bundle, Tile
 

@@ -5,20 +5,16 @@ verifies the checkpoint's signatures, then every entry against its tile and ever
 one above it, up to the signed root, and names the first file or entry that is wrong.
 """
 
-import os
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
 
-import httpx
-
-from ledger.errors import LogResourceMissing, LogWrong, NoteInvalid
+from ledger.errors import LogWrong, NoteInvalid
 from ledger.log import merkle
 from ledger.log.heads import Checkpoint, OpenedCheckpoint, open_checkpoint
 from ledger.log.notes import VerifierKey
+from ledger.log.sources import Source
 from ledger.log.tiles import (
     CHECKPOINT,
-    MAX_ENTRY,
     TILE_HEIGHT,
     TILE_WIDTH,
     Bundle,
@@ -28,71 +24,8 @@ from ledger.log.tiles import (
     tile_width,
 )
 
-MAX_RESOURCE = TILE_WIDTH * (MAX_ENTRY + 2)
-"""Bytes in the largest complete bundle: no source makes the reader take more."""
-
-TIMEOUT = 30.0
-"""Seconds to wait for one file over HTTP."""
-
 Progress = Callable[[int, int], None]
 """Told how many entries are verified, and how many there are."""
-
-
-class Source(Protocol):
-    """Where a log's files come from."""
-
-    def fetch(self, path: str) -> bytes:
-        """Return the file at `path` below the log's prefix.
-
-        Raises:
-            LogResourceMissing: there is none, or it cannot be had.
-        """
-        ...
-
-
-class DirectorySource:
-    """A log in a directory, as `sekisho log export` writes it."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def fetch(self, path: str) -> bytes:
-        """Return the file's bytes."""
-        try:
-            file = os.open(f"{self._directory}/{path}", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                size = os.fstat(file).st_size
-                return _limited(path, os.read(file, min(size, MAX_RESOURCE + 1)))
-            finally:
-                os.close(file)
-        except OSError as error:
-            raise LogResourceMissing(f"{path} cannot be read: {error.strerror}") from error
-
-
-class UrlSource:
-    """A log behind an HTTP prefix, such as `https://ledger.example/log`."""
-
-    def __init__(self, prefix: str, client: httpx.Client) -> None:
-        self._prefix = prefix.rstrip("/")
-        self._client = client
-
-    def fetch(self, path: str) -> bytes:
-        """Return the body of the answer."""
-        url = f"{self._prefix}/{path}"
-        headers = {"accept-encoding": "gzip, identity"}
-        try:
-            with self._client.stream("GET", url, headers=headers, timeout=TIMEOUT) as answer:
-                if answer.status_code != httpx.codes.OK:
-                    raise LogResourceMissing(f"{url} answers {answer.status_code}")
-                parts, size = [], 0
-                for part in answer.iter_bytes():
-                    parts.append(part)
-                    size += len(part)
-                    if size > MAX_RESOURCE:
-                        break
-        except httpx.HTTPError as error:
-            raise LogResourceMissing(f"{url} cannot be read: {error}") from error
-        return _limited(path, b"".join(parts))
 
 
 class TileNodes:
@@ -248,12 +181,20 @@ class Audit:
         if root != checkpoint.root:
             raise self._blame_edge(checkpoint, root)
 
-    def bundle(self, tile: Tile) -> Bundle:
+    def bundle(self, tile: Tile, known: bytes = b"") -> Bundle:
         """Return a bundle, verified.
+
+        Args:
+            tile: which one.
+            known: what another process found it to be, if one did (a finding of `ahead`).
 
         Raises:
             LogWrong: names the first wrong entry, or the wrong tile.
         """
+        if known:
+            data = self._source.fetch(tile.path)
+            if hashlib.sha256(data).digest() == known[: merkle.HASH_SIZE]:
+                return Bundle(data, tile.start, tile.width, split_hashes(known[merkle.HASH_SIZE :]))
         if tile.width < TILE_WIDTH or self._kept(0, tile.index):
             hashes = self.tile(0, tile.index)
             bundle = self._fetch(tile)
@@ -377,9 +318,3 @@ def _edge(size: int) -> list[tuple[int, int]]:
 def _first_difference(found: list[bytes], expected: list[bytes]) -> int:
     pairs = enumerate(zip(found, expected, strict=True))
     return next(place for place, (one, other) in pairs if one != other)
-
-
-def _limited(path: str, data: bytes) -> bytes:
-    if len(data) > MAX_RESOURCE:
-        raise LogWrong(f"{path} has more than {MAX_RESOURCE} bytes")
-    return data

@@ -1,6 +1,7 @@
 """Reads of the log's tables: size, entries, and any node of the tree in O(log n)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -91,7 +92,7 @@ class StoredNodes:
         self._session = session
         self._size = log_size(session)
         self._tiles: dict[tuple[int, int], bytes] = {}
-        self._edges: dict[tuple[int, int], list[list[bytes]]] = {}
+        self._edges: dict[tuple[int, int], tuple[Sequence[bytes], ...]] = {}
 
     def node(self, height: int, index: int) -> bytes:
         """Return the hash of a complete subtree (see `merkle.Nodes`).
@@ -117,14 +118,22 @@ class StoredNodes:
             self._tiles[level, tile] = nodes
         return self._tiles[level, tile]
 
-    def _edge(self, level: int, tile: int) -> list[list[bytes]]:
+    def _edge(self, level: int, tile: int) -> tuple[Sequence[bytes], ...]:
         """Return the hashes of a partial tile, and the rows of complete nodes above them."""
         if (level, tile) not in self._edges:
             start = tile * TILE_WIDTH
-            row = level_hashes(self._session, level, start, start + TILE_WIDTH)
-            rows = [row]
-            while len(row) > 1:
-                row = hash_level(row[: len(row) & ~1])
-                rows.append(row)
-            self._edges[level, tile] = rows
+            hashes = level_hashes(self._session, level, start, start + TILE_WIDTH)
+            self._edges[level, tile] = _rows_of(tuple(hashes))
         return self._edges[level, tile]
+
+
+@lru_cache(maxsize=16)
+def _rows_of(hashes: Sequence[bytes]) -> tuple[Sequence[bytes], ...]:
+    """Return the hashes, and the rows of complete nodes above them.
+
+    The log's edge stays the same until it grows: proofs at one size hash it once.
+    """
+    rows = [hashes]
+    while len(rows[-1]) > 1:
+        rows.append(hash_level(rows[-1][: len(rows[-1]) & ~1]))
+    return tuple(rows)

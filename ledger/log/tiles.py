@@ -129,19 +129,25 @@ def tile_width(level: int, index: int, size: int) -> int:
     return max(0, min(TILE_WIDTH, (size >> TILE_HEIGHT * level) - index * TILE_WIDTH))
 
 
-def tile_nodes(hashes: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """Return the root over 256 hashes, and the 510 nodes below it, widest level first."""
+def complete_tiles(hashes: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield, of each complete tile, its root and the 510 nodes below it, widest level first.
+
+    Args:
+        hashes: of tiles side by side; those of an incomplete last one are left out.
+    """
+    count = len(hashes) // TILE_WIDTH
+    level = list(hashes[: count * TILE_WIDTH])
     rows = []
-    level = list(hashes)
-    while len(level) > 1:
-        rows += level
+    while len(level) > count:
+        rows.append((b"".join(level), len(level) // count * HASH_SIZE))
         level = hash_level(level)
-    return level[0], b"".join(rows)
+    for place, root in enumerate(level):
+        yield root, b"".join([row[place * size : (place + 1) * size] for row, size in rows])
 
 
 def split_hashes(data: bytes) -> list[bytes]:
     """Return the hashes of a tile."""
-    return [data[i : i + HASH_SIZE] for i in range(0, len(data), HASH_SIZE)]
+    return list(_hash_cutter(len(data) // HASH_SIZE).unpack(data))
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
@@ -177,16 +183,19 @@ class Bundle(Sequence[bytes]):
         data: the bundle.
         start: the index of its first entry, for the message.
         width: how many entries it must hold.
+        hashes: the hash of each entry, where they are known.
 
     Raises:
         LogWrong: more, fewer or cut-off entries; the message names the entry.
     """
 
-    def __init__(self, data: bytes, start: int, width: int) -> None:
+    def __init__(
+        self, data: bytes, start: int, width: int, hashes: list[bytes] | None = None
+    ) -> None:
         self.data, self.start, self._width = data, start, width
         self.runs = _runs(data, start, width)
         self._entries: list[bytes] | None = None
-        self._hashes: list[bytes] | None = None
+        self._hashes = hashes
 
     def __len__(self) -> int:
         """Return how many entries it holds."""
@@ -234,6 +243,12 @@ class Bundle(Sequence[bytes]):
                 cut = _cutter(run.step, run.width).unpack_from(prefixed, run.offset)
                 hashes += [sha256(entry).digest() for entry in cut]
         return hashes
+
+
+@lru_cache(maxsize=TILE_WIDTH)
+def _hash_cutter(count: int) -> Struct:
+    """Return what cuts `count` hashes."""
+    return Struct(f"{HASH_SIZE}s" * count)
 
 
 @lru_cache(maxsize=2 * TILE_WIDTH)

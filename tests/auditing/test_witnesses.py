@@ -35,7 +35,7 @@ from ledger.database import connect, reading, writing
 from ledger.errors import LogResourceMissing, LogRolledBack, LogWrong, WitnessRefused
 from ledger.log.heads import Checkpoint, SignedCheckpoint
 from ledger.log.notes import Note, parse_verifier_key
-from ledger.log.reader import UrlSource
+from ledger.log.sources import UrlSource
 from ledger.log.splits import SplitView, check_split
 from ledger.log.store import StoredNodes
 from ledger.log.tables import SplitViewRow

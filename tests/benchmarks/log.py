@@ -23,8 +23,9 @@ from ledger.log import merkle
 from ledger.log.checkpoints import Publisher
 from ledger.log.export import export
 from ledger.log.notes import NoteSigner
-from ledger.log.reader import DirectorySource, Reader
+from ledger.log.reader import Reader
 from ledger.log.sequencer import LogEntry, append
+from ledger.log.sources import DirectorySource
 from ledger.log.store import StoredNodes
 
 SIZES = (10_000, 100_000, 1_000_000)

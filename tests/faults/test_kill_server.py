@@ -11,7 +11,7 @@ import pytest
 
 from governance.audit import audit
 from governance.client.connection import Connection
-from ledger.log.reader import UrlSource
+from ledger.log.sources import UrlSource
 from tests.faults.breaking import TIMES
 from tests.http.joining import within
 from tests.http.network import Served, expected_register, founded, part_of_the_sample

@@ -26,7 +26,7 @@ from governance.decisions.actions import (
     UnfreezeContract,
 )
 from governance.demo.scenario import CONTRACT
-from ledger.log.reader import UrlSource
+from ledger.log.sources import UrlSource
 from tests.governed.versions import FIRST_DAY, later, path
 from tests.http.joining import approve, decide
 from tests.http.network import Served

@@ -25,7 +25,7 @@ from governance.errors import ServerUnreachable
 from ledger.composition import Composer, Instruction, Signed, Wallet
 from ledger.database import connect
 from ledger.hashing import tagged_hash
-from ledger.log.reader import UrlSource
+from ledger.log.sources import UrlSource
 from tests.http.network import Served
 
 PASSING = frozenset({429, 503})

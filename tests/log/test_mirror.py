@@ -10,8 +10,9 @@ from ledger.database import Base, connect, reading, writing
 from ledger.errors import LogResourceMissing, LogWrong, ProofInvalid, SplitViewFound
 from ledger.log.export import export
 from ledger.log.mirror import SPLIT_VIEW, Mirror, copy_log, read_split
-from ledger.log.reader import DirectorySource, Reader
+from ledger.log.reader import Reader
 from ledger.log.sequencer import LogEntry, append
+from ledger.log.sources import DirectorySource
 from ledger.log.splits import check_split
 from tests.log.support import entry, fill, note_signer, publish
 

@@ -20,7 +20,8 @@ from ledger.log.checkpoints import Publisher
 from ledger.log.export import export
 from ledger.log.heads import Checkpoint
 from ledger.log.notes import Note, SignatureType
-from ledger.log.reader import MAX_RESOURCE, DirectorySource, Reader, UrlSource
+from ledger.log.reader import Reader
+from ledger.log.sources import MAX_RESOURCE, DirectorySource, UrlSource
 from ledger.log.tiles import CHECKPOINT, encode_bundle, parse_path
 from tests.log.support import AT, entry, fill, note_signer
 
