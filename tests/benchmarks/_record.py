@@ -31,8 +31,8 @@ def record(names: Sequence[str]) -> list[str]:
         if answer is None:
             failed.append(name)
             continue
-        found[name] = answer
-        text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True)
+        found = dict(sorted({**found, name: answer}.items()))
+        text = json.dumps(found, ensure_ascii=False, indent=1)
         MEASURED.write_text(text + "\n", encoding="utf-8")
         write_page(found)
     return failed

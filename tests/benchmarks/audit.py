@@ -55,7 +55,7 @@ SAID_AMONG = 200
 """Of so many entries one commits to the second's read receipts; as many to a customer's keys, and
 to who holds custody."""
 
-ROUNDS = 3
+ROUNDS = 7
 TARGET = 0.7
 
 Check = tuple[PublicKey, bytes, bytes]

@@ -20,7 +20,7 @@ from tests.log.support import entry
 from tests.log.test_reader import KEYS, make
 
 SIZE = 20_100
-"""Entries whose findings are ten times what a pipe holds."""
+"""Entries whose findings are nine times what a pipe holds."""
 
 FIRST = 2 * TILE_WIDTH
 """The first entry that the other process verifies."""
