@@ -16,7 +16,7 @@ from litestar.response import Response
 
 from governance import statuses
 from governance.errors import EnrolmentTokenRefused
-from ledger.database import is_out_of_range, may_pass
+from ledger.database import may_pass, never_stored
 from policies.errors import Fault
 
 MEDIA_TYPE = "application/problem+json"
@@ -71,9 +71,6 @@ NO_DATABASE = Problem(
     URN + "database-unavailable", "The database does not answer now; try again.", 503
 )
 NO_ROOM = Problem(URN + "no-room", "The server has no room to store this now; try again.", 503)
-OUT_OF_RANGE = Problem(
-    URN + "malformed", _HTTP_TITLES[400][1], 400, "a number is larger than any that is stored here"
-)
 INTERNAL = Problem(URN + "internal", "The server failed; its operator can read why.", 500)
 
 
@@ -95,8 +92,8 @@ def describe(error: Exception) -> Problem:
         return _describe_http(error)
     if may_pass(error):
         return NO_DATABASE
-    if is_out_of_range(error):
-        return OUT_OF_RANGE
+    if reason := never_stored(error):
+        return Problem(URN + "malformed", _HTTP_TITLES[400][1], 400, reason)
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return NO_ROOM
     return INTERNAL

@@ -37,6 +37,9 @@ transactions, no room (disk, memory, connections), lock, intervention of the ope
 NUMBER_OUT_OF_RANGE = "22003"
 """SQLSTATE of PostgreSQL."""
 
+TOO_LARGE = "a number is larger than any that is stored here"
+NUL = "a text has a NUL character, which no text that is stored here has"
+
 APPEND_ONLY = "append_only"
 """Key in a table's `info` that forbids UPDATE and DELETE, by trigger."""
 
@@ -154,12 +157,15 @@ def may_pass(error: BaseException) -> bool:
     return error.connection_invalidated or state in PASSING_STATES or state[:2] in PASSING_CLASSES
 
 
-def is_out_of_range(error: BaseException) -> bool:
-    """Return whether a number was larger than any that the database stores: nothing has it."""
-    if isinstance(error, OverflowError):  # sqlite3 raises it as it is
-        return "SQLite INTEGER" in str(error)
-    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
-    return state == NUMBER_OUT_OF_RANGE
+def never_stored(error: BaseException) -> str | None:
+    """Return what was asked for that no row can have, if that is why the database refused."""
+    if isinstance(error, OverflowError) and "SQLite INTEGER" in str(error):  # by sqlite3, as it is
+        return TOO_LARGE
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if getattr(cause, "sqlstate", None) == NUMBER_OUT_OF_RANGE:
+        return TOO_LARGE
+    refused = type(cause).__name__ == "DataError" and "cannot contain NUL" in str(cause)
+    return NUL if refused else None  # by psycopg, before it asks the server
 
 
 def protect_append_only(connection: sa.Connection) -> None:

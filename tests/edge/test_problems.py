@@ -104,3 +104,15 @@ def test_a_number_that_no_database_stores_is_the_callers_fault(engine: Engine):
         connection.execute(query, {"number": 2**63})
     assert describe(found.value).status == 400
     assert describe(OverflowError("math range error")) == INTERNAL
+
+
+def test_a_text_that_no_database_stores_is_the_callers_fault(engine: Engine):
+    query = sa.text("SELECT CAST(:text AS varchar)")
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":  # it takes any text, and finds nothing
+            assert connection.scalar(query, {"text": "a\x00b"}) == "a\x00b"
+            return
+        with pytest.raises(DBAPIError) as found:
+            connection.execute(query, {"text": "a\x00b"})
+    assert describe(found.value).status == 400
+    assert "NUL character" in describe(found.value).detail
