@@ -191,7 +191,7 @@ class Audit:
         Raises:
             LogWrong: names the first wrong entry, or the wrong tile.
         """
-        if known:
+        if len(known) == (1 + tile.width) * merkle.HASH_SIZE:  # not cut off
             data = self._source.fetch(tile.path)
             if hashlib.sha256(data).digest() == known[: merkle.HASH_SIZE]:
                 return Bundle(data, tile.start, tile.width, split_hashes(known[merkle.HASH_SIZE :]))

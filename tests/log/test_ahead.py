@@ -1,5 +1,6 @@
 """A log that two processes read says the same as one that a single process reads."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -13,9 +14,9 @@ from ledger.database import Base, connect
 from ledger.errors import LogWrong
 from ledger.log import ahead
 from ledger.log.ahead import verified_bundles
-from ledger.log.reader import Reader
+from ledger.log.reader import Audit, Reader
 from ledger.log.sources import DirectorySource
-from ledger.log.tiles import CHECKPOINT, TILE_WIDTH
+from ledger.log.tiles import CHECKPOINT, TILE_WIDTH, Tile
 from tests.log.support import entry
 from tests.log.test_reader import KEYS, make
 
@@ -125,6 +126,17 @@ def test_a_killed_process_is_gone_on_without(
             started[0].kill()
             started[0].wait()
     assert found == [entry(i) for i in range(SIZE)]
+
+
+def test_a_finding_that_is_cut_off_is_none(copy: Path) -> None:
+    checkpoint = Reader(DirectorySource(copy), *KEYS).checkpoint().checkpoint
+    audit = Audit(DirectorySource(copy), checkpoint)
+    tile = Tile(None, 5)
+    good = audit.bundle(tile)
+    finding = hashlib.sha256(good.data).digest() + b"".join(good.leaf_hashes())
+    for length in (0, 31, 32, 64, len(finding) - 32, len(finding)):
+        found = audit.bundle(tile, finding[:length])
+        assert (found.data, found.leaf_hashes()) == (good.data, good.leaf_hashes())
 
 
 def test_who_stops_reading_leaves_no_process_behind(
