@@ -26,11 +26,7 @@ from ledger.records.tables_keys import RecordKeyRow
 from tests.conftest import new_postgresql
 from tests.http.network import SAMPLE, Served, contents, founded, stored_files, stored_rows
 from tests.http.shell import Run, done
-from tests.ledger.test_nothing_personal import SHORTEST, found_in
-
-HEX = re.compile(rb"[0-9a-f]{16,}")
-"""Hashes, nonces and signatures: in so many digits an account number of seven occurs by chance."""
-
+from tests.records.searching import found_in, personal_values
 
 NAMES = ("investor_name", "contact_name", "payee_account_holder_kana")
 
@@ -45,11 +41,6 @@ def people() -> list[dict[str, str]]:
     return persons
 
 
-def values_of(persons: list[dict[str, str]]) -> set[str]:
-    names = record_tables()["investor"].named(Protection.PERSONAL)
-    return {p[name] for p in persons for name in names if len(p.get(name, "")) >= SHORTEST}
-
-
 def search(files: list[Path], values: set[bytes] | set[str]) -> set[Any]:
     """Return which of the values the files hold, in any spelling."""
     found: set[Any] = set()
@@ -61,14 +52,14 @@ def search(files: list[Path], values: set[bytes] | set[str]) -> set[Any]:
 
 
 def search_numbers(settings: Settings, numbers: set[str]) -> set[str]:
-    """Return which numbers stand outside of hashes, in which any seven digits occur by chance.
+    """Return which numbers the database and the server's files hold.
 
-    PostgreSQL compresses long values in its files, hashes too, which leaves pieces of them; so its
-    rows are searched as they are read.
+    PostgreSQL compresses long values in its files, hashes too, which leaves short pieces of them,
+    in which any seven digits occur by chance; so its rows are searched as they are read.
     """
     kept = contents(stored_files(settings, database=not settings.database_url))
     rows = stored_rows(settings) if settings.database_url else iter(())
-    return set().union(*(found_in(HEX.sub(b" ", data), numbers) for data in chain(kept, rows)))
+    return set().union(*(found_in(data, numbers) for data in chain(kept, rows)))
 
 
 def keep_records(served: Served, run: Run, folder: Path) -> None:
@@ -152,7 +143,7 @@ def test_the_samples_persons_are_nowhere_but_in_their_own_records(
     with founded(home, Dataset(SAMPLE), **options) as served:
         served.scenario.load_transfers(lambda _: None)
         keep_records(served, run, work)
-        values = values_of(people())
+        values = personal_values(people())
         assert len(values) > 500
         search_files(served, values)
         search_answers(served)
@@ -171,7 +162,7 @@ def search_files(served: Served, values: set[str]) -> None:
     assert search_numbers(settings, ids) == ids
     search_stored(settings, stored_files(settings), values)
     assert "route=/v1/" in served.log.read_text(encoding="utf-8")  # it does say what was asked
-    assert found_in(HEX.sub(b" ", served.log.read_bytes()), values) == set()
+    assert found_in(served.log.read_bytes(), values) == set()
 
 
 def search_stored(settings: Settings, files: list[Path], values: set[str]) -> None:
@@ -185,14 +176,14 @@ def search_answers(served: Served) -> None:
     """Search all that members are answered for the persons of other custodians."""
     answers = 0
     for row in served.scenario.data.members:
-        others = values_of([p for p in people() if p["custodian_id"] != row.member_id])
-        others -= values_of([p for p in people() if p["custodian_id"] == row.member_id])
+        others = personal_values([p for p in people() if p["custodian_id"] != row.member_id])
+        others -= personal_values([p for p in people() if p["custodian_id"] == row.member_id])
         assert len(others) > 500
         for url, answer in asked(served, row.member_id):
             answers += 1
-            assert found_in(HEX.sub(b"", answer), others) == set(), (row.member_id, url)
+            assert found_in(answer, others) == set(), (row.member_id, url)
     assert answers > 1_000
-    assert found_in(HEX.sub(b" ", served.log.read_bytes()), values_of(people())) == set()
+    assert found_in(served.log.read_bytes(), personal_values(people())) == set()
 
 
 def erase(served: Served, run: Run, person: dict[str, str]) -> None:
@@ -231,4 +222,4 @@ def purge_and_search(
     done(run("database", "purge", "--yes"))
     files = [file for file in stored_files(settings) if file.parent.name != "pg_wal"]
     assert search(files, traces) == set()
-    search_stored(settings, files, values_of(people()))
+    search_stored(settings, files, personal_values(people()))

@@ -7,9 +7,7 @@ searched byte for byte.
 
 import contextlib
 import logging
-import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -24,43 +22,17 @@ from ledger.log.store import log_size, read_entries
 from ledger.pseudonyms import Pseudonyms
 from ledger.queries import Asked, Reader, When
 from ledger.records import keeping
-from ledger.records.dictionary import Protection, record_tables
 from policies.errors import Denied
 from tests.ledger.test_sample_network import SampleNetwork, rows
 from tests.records.conftest import Clerks, clerk, rules
 from tests.records.files import csv_text, run, upload
+from tests.records.searching import database_bytes, found_in, personal_values
 from tests.records.simulated import KnownLedger
 
 __all__ = ("clerk", "rules")  # fixtures
 
 TRANSFERS = 200
 """Lines of the sample that are committed: every kind of row is there by then."""
-
-DIGESTS = re.compile(rb"[0-9a-f]{64,}")
-"""Hashes, nonces and signatures: in so many digits an account number of seven occurs by chance."""
-
-SHORTEST = 6
-"""Characters of the shortest value that is searched for: shorter ones occur by chance."""
-
-ENCODINGS = ("utf-8", "cp932", "utf-16-le")
-
-
-def personal_values() -> set[str]:
-    names = record_tables()["investor"].named(Protection.PERSONAL)
-    people = rows("investors.csv")
-    return {row[name] for row in people for name in names if len(row.get(name, "")) >= SHORTEST}
-
-
-@cache
-def spellings(value: str) -> frozenset[bytes]:
-    """Return how a value may stand in bytes; kept: each is looked for in thousands of answers."""
-    escaped = msgspec.json.encode(value).strip(b'"')
-    unicode = value.encode("ascii", "backslashreplace")
-    return frozenset({escaped, unicode, *(value.encode(n) for n in ENCODINGS)})
-
-
-def found_in(data: bytes, values: set[str]) -> set[str]:
-    return {value for value in values if any(spelling in data for spelling in spellings(value))}
 
 
 @pytest.fixture
@@ -124,15 +96,14 @@ def test_nothing_personal_is_stored_logged_or_shown(
     engine: Engine, clerk: Clerks, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    values = personal_values()
+    values = personal_values(rows("investors.csv"))
     assert len(values) > 500
     network = SampleNetwork(engine)
     network.found()
     network.load(TRANSFERS)
     keep_records(engine, clerk)
     network.submissions.close()
-    path = Path(str(engine.url.database))
-    stored = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+    stored = database_bytes(engine)
     ids = {row["investor_id"] for row in rows("investors.csv")}
     assert found_in(stored, ids) == ids  # the search finds what is there
     assert found_in(stored, values) == set()
@@ -144,7 +115,7 @@ def test_nothing_personal_is_stored_logged_or_shown(
     for member in network.roles:
         for answer in answers(network, member):
             shown += 1
-            assert found_in(DIGESTS.sub(b"", answer), values) == set()
+            assert found_in(answer, values) == set()
     assert shown > 100
     with reading(engine) as session:
         one = rows("investors.csv")[5]

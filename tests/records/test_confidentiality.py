@@ -9,16 +9,14 @@ from sqlalchemy.engine import Engine
 
 from ledger.database import Base, connect, writing
 from ledger.records import erasure, keeping
-from ledger.records.dictionary import Protection, record_tables
 from ledger.records.erasure import ErasureReason
 from tests.records.conftest import Clerks
 from tests.records.files import csv_text, run, upload
+from tests.records.searching import database_bytes, found_in, personal_values
 from tests.records.simulated import KnownLedger
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "network" / "investors.csv"
 MINE = "custody-a"
-SHORTEST = 6
-"""Characters of the shortest value that is searched for: shorter ones occur by chance."""
 
 
 @pytest.fixture
@@ -37,19 +35,8 @@ def people() -> list[dict[str, str]]:
     return found[:25]
 
 
-def personal_values(people: list[dict[str, str]]) -> set[str]:
-    names = record_tables()["investor"].named(Protection.PERSONAL)
-    return {row[name] for row in people for name in names if len(row[name]) >= SHORTEST}
-
-
 def found_in_files(engine: Engine, values: set[str]) -> set[str]:
-    path = Path(str(engine.url.database))
-    data = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
-    return {v for v in values if any(spelling in data for spelling in spellings(v))}
-
-
-def spellings(value: str) -> set[bytes]:
-    return {value.encode(name) for name in ("utf-8", "cp932", "utf-16-le", "utf-16-be")}
+    return found_in(database_bytes(engine), values)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp932"])
