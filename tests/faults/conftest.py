@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served, loaded
 from tests.production.clusters import Cluster
 from tests.production.conftest import cluster
 from tests.serving import PROCESSES
@@ -18,7 +18,5 @@ def network(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A network on PostgreSQL: two API processes, two sandbox processes in each."""
     home = tmp_path_factory.mktemp("network")
     url = cluster.create("f" + uuid4().hex)
-    data = part_of_the_sample(home / "data")
-    with founded(home, data, database_url=url, **PROCESSES) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(home, database_url=url, **PROCESSES) as served:
         yield served

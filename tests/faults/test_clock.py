@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.breaking import wait_until_ready
 from tests.http.joining import within
-from tests.http.network import founded, part_of_the_sample
+from tests.http.network import loaded
 from tests.load.traffic import Traffic
 
 pytestmark = pytest.mark.faults
@@ -36,8 +36,7 @@ def test_the_clock_jumps_by_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     move(file, 0)
     monkeypatch.setenv("MOVED_CLOCK", str(file))
     monkeypatch.setenv("PYTHONPATH", str(SHIM))
-    with founded(tmp_path, part_of_the_sample(tmp_path / "data")) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(tmp_path) as served:
         with Traffic(served, lanes=3, forgiven=UNTIMELY) as traffic:
             for moved in (HOUR, 0, -HOUR, 0, 2 * HOUR, 0):
                 time.sleep(AT_EACH)

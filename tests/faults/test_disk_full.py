@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.breaking import descendants, wait_until_ready
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served, loaded
 from tests.load.traffic import Traffic
 from tests.production.clusters import Cluster
 
@@ -115,9 +115,7 @@ def fill_and_free(served: Served, disk: SmallDisk | NoGrowth) -> None:
 
 
 def test_the_disk_of_sqlite_fills_up(disk: SmallDisk | None, tmp_path: Path):
-    data = part_of_the_sample(tmp_path / "data")
-    with founded(tmp_path, data, database_url="") as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(tmp_path, database_url="") as served:
         fill_and_free(served, disk or NoGrowth(served))
 
 
@@ -136,9 +134,7 @@ def test_the_disk_of_postgresql_fills_up(cluster: Cluster, tmp_path: Path):
                 shutil.chown(place, cluster.user)
             cluster.execute(f"CREATE TABLESPACE {name} LOCATION '{place}'")
             cluster.execute(f"CREATE DATABASE {name} TABLESPACE {name}")
-            data = part_of_the_sample(tmp_path / "data")
-            with founded(tmp_path, data, database_url=cluster.url(name), workers=2) as served:
-                served.scenario.load_transfers(lambda _: None)
+            with loaded(tmp_path, database_url=cluster.url(name), workers=2) as served:
                 fill_and_free(served, disk)
             cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
             cluster.execute(f"DROP TABLESPACE {name}")

@@ -18,7 +18,7 @@ import pytest
 from governance.client import contracts as authoring
 from tests.faults.breaking import PAUSE, TIMES, sandboxes, send_signal
 from tests.governed.versions import later, path
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served, loaded
 
 GOING_ON = ("waiting", "running")
 LONG = ("determinism", "bounds", "properties", "replay", "behaviour")
@@ -41,8 +41,7 @@ def events(served: Served, version: str) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.faults
 def test_gates_go_on_after_a_kill(tmp_path: Path) -> None:
-    with founded(tmp_path, part_of_the_sample(tmp_path / "data")) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(tmp_path) as served:
         author = served.member("trust-a")
         runtime = authoring.choose_runtime(author, "beneficial_right")
         authoring.submit(

@@ -1,20 +1,17 @@
 """The replica that answers queries lags, and dies, under load: who wrote reads what it wrote."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from governance.operations.replica import MAX_LAG
 from ledger.headers import LOG_INDEX_HEADER
 from tests.faults.breaking import TIMES, wait_until_all_pay, wait_until_ready
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served
 from tests.http.payments import PATH
 from tests.load.traffic import Traffic
-from tests.production.clusters import Cluster
+from tests.production.clusters import Cluster, replicated, running
 from tests.serving import PROCESSES
 
 pytestmark = pytest.mark.faults
@@ -25,10 +22,8 @@ READS = 20
 
 @pytest.fixture(scope="module")
 def standby(cluster: Cluster) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="sekisho-") as home:
-        made = Cluster(Path(home), cluster)
+    with running(cluster) as made:
         yield made
-        made.stop("immediate")
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +31,7 @@ def network(
     cluster: Cluster, standby: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """A network by several processes whose queries a streaming replica answers."""
-    home = tmp_path_factory.mktemp("network")
-    name = "r" + uuid4().hex
-    urls = {"database_url": cluster.create(name), "replica_url": standby.url(name)}
-    with founded(home, part_of_the_sample(home / "data"), **urls, **PROCESSES) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with replicated(cluster, standby, tmp_path_factory.mktemp("network"), **PROCESSES) as served:
         yield served
 
 

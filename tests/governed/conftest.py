@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served, loaded
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,7 +18,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The server with the network, all its transfers committed."""
     home = tmp_path_factory.mktemp("governed")
-    data = part_of_the_sample(home / "data")
-    with founded(home, data) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(home) as served:
         yield served

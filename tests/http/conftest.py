@@ -9,7 +9,7 @@ import pytest
 from governance.client.renewing import renew
 from governance.membership.members import Role
 from tests.http.joining import Make, Newcomer
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served, loaded
 from tests.http.shell import run
 
 __all__ = ("run",)  # a fixture
@@ -26,9 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The server with the network, all its transfers committed."""
     home = tmp_path_factory.mktemp("network")
-    data = part_of_the_sample(home / "data")
-    with founded(home, data) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(home) as served:
         yield served
 
 

@@ -233,5 +233,13 @@ def founded(home: Path, data: Dataset, **options: Any) -> Iterator[Served]:
             yield served
 
 
+@contextmanager
+def loaded(home: Path, **options: Any) -> Iterator[Served]:
+    """Serve a fresh network of a part of the sample, its transfers executed."""
+    with founded(home, part_of_the_sample(home / "data"), **options) as served:
+        served.scenario.load_transfers(_quietly)
+        yield served
+
+
 def _quietly(_count: int) -> None:
     return

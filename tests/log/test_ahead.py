@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ledger.database import Base, connect
 from ledger.errors import LogWrong
 from ledger.log import ahead
 from ledger.log.ahead import verified_bundles
@@ -18,7 +17,7 @@ from ledger.log.reader import Audit, Reader
 from ledger.log.sources import DirectorySource
 from ledger.log.tiles import CHECKPOINT, TILE_WIDTH, Tile
 from tests.log.support import entry
-from tests.log.test_reader import KEYS, make
+from tests.log.test_reader import KEYS, exported
 
 SIZE = 20_100
 """Entries whose findings are nine times what a pipe holds."""
@@ -29,12 +28,7 @@ FIRST = 2 * TILE_WIDTH
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ahead")
-    engine = connect(f"sqlite:///{folder / 'log.sqlite'}")
-    Base.metadata.create_all(engine)
-    make(engine, folder, SIZE)
-    engine.dispose()
-    return folder / "export"
+    return exported(tmp_path_factory.mktemp("ahead"), SIZE)
 
 
 @pytest.fixture

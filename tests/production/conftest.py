@@ -1,6 +1,5 @@
 """A server of PostgreSQL that these tests may stop, and networks founded on it."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -8,15 +7,13 @@ from uuid import uuid4
 import pytest
 
 from governance.settings import Settings
-from tests.production.clusters import Cluster
+from tests.production.clusters import Cluster, running
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="sekisho-") as home:  # not pytest's: it closes its own
-        made = Cluster(Path(home))
+    with running() as made:
         yield made
-        made.stop("immediate")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

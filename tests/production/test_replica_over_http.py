@@ -1,19 +1,16 @@
 """Over HTTP, whoever wrote reads what it wrote, though the replica that answers lags behind."""
 
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 from governance.operations.replica import LOOK_EVERY, MAX_LAG
 from ledger.headers import LOG_INDEX_HEADER
 from tests.http.joining import within
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served
 from tests.http.payments import PATH, payment
-from tests.production.clusters import Cluster
+from tests.production.clusters import Cluster, replicated, running
 
 pytestmark = pytest.mark.slow
 
@@ -22,10 +19,8 @@ TRANSFERS = "/v1/ledger/transfers"
 
 @pytest.fixture(scope="module")
 def standby(cluster: Cluster) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="sekisho-") as home:
-        made = Cluster(Path(home), cluster)
+    with running(cluster) as made:
         yield made
-        made.stop("immediate")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +28,7 @@ def network(
     cluster: Cluster, standby: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """A network whose queries a streaming replica answers."""
-    home = tmp_path_factory.mktemp("network")
-    name = "h" + uuid4().hex
-    urls = {"database_url": cluster.create(name), "replica_url": standby.url(name)}
-    with founded(home, part_of_the_sample(home / "data"), **urls) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with replicated(cluster, standby, tmp_path_factory.mktemp("network")) as served:
         yield served
 
 

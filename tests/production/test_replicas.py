@@ -1,9 +1,7 @@
 """A real streaming replica answers queries, and never what its caller knows to be old."""
 
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -18,7 +16,7 @@ from governance.settings import Settings
 from ledger.database import Base, connect, reading, writing
 from ledger.log.sequencer import LogEntry, append
 from ledger.log.store import log_size
-from tests.production.clusters import Cluster
+from tests.production.clusters import Cluster, running
 
 PATIENCE = 30.0
 
@@ -31,10 +29,8 @@ def make_tables(url: str) -> None:
 
 @pytest.fixture
 def standby(cluster: Cluster) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="sekisho-") as home:
-        made = Cluster(Path(home), cluster)
+    with running(cluster) as made:
         yield made
-        made.stop("immediate")
 
 
 @pytest.fixture

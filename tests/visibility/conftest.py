@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import new_postgresql
-from tests.http.network import Served, founded, part_of_the_sample
+from tests.http.network import Served, loaded
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,8 +27,7 @@ def serving(request: pytest.FixtureRequest, home: Path) -> Iterator[Served]:
     options = {}
     if request.param == "postgresql":
         options["database_url"] = new_postgresql(request.getfixturevalue("postgresql_server"))[0]
-    with founded(home, part_of_the_sample(home / "data"), **options) as served:
-        served.scenario.load_transfers(lambda _: None)
+    with loaded(home, **options) as served:
         yield served
 
 
