@@ -31,7 +31,7 @@ VARIABLE = re.compile(r"SEKISHO_[A-Z0-9_]*[A-Z0-9]")
 
 def variables_of_tests() -> set[str]:
     """Return the variables that long runs read, and no program."""
-    folders = [ROOT / "tests" / name for name in ("benchmarks", "faults", "load")]
+    folders = [ROOT / "tests" / name for name in ("benchmarks", "faults", "ledger", "load")]
     files = [file for folder in folders for file in folder.rglob("*.py")]
     return {name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
 
