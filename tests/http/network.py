@@ -22,6 +22,7 @@ from governance.demo.process import ServerProcess
 from governance.demo.scenario import CONTRACT, Scenario
 from governance.settings import Settings
 from ledger.database import connect
+from tests.records.searching import tables_of
 from tests.serving import server_settings
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "network"
@@ -183,8 +184,12 @@ def stored_files(settings: Settings, *, database: bool = True) -> list[Path]:
 
 
 def stored_rows(settings: Settings) -> Iterator[bytes]:
-    """Yield each table of a PostgreSQL database, as it is copied in binary form."""
+    """Yield each table as it is read, its cells apart; of PostgreSQL, as it is copied in binary."""
     engine = connect(settings.database)
+    if not settings.database_url:
+        yield from tables_of(engine)
+        engine.dispose()
+        return
     with closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
         for table in sa.inspect(engine).get_table_names():

@@ -58,8 +58,7 @@ def search_numbers(settings: Settings, numbers: set[str]) -> set[str]:
     in which any seven digits occur by chance; so its rows are searched as they are read.
     """
     kept = contents(stored_files(settings, database=not settings.database_url))
-    rows = stored_rows(settings) if settings.database_url else iter(())
-    return set().union(*(found_in(data, numbers) for data in chain(kept, rows)))
+    return set().union(*(found_in(data, numbers) for data in chain(kept, stored_rows(settings))))
 
 
 def keep_records(served: Served, run: Run, folder: Path) -> None:

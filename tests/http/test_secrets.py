@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from governance.client.connection import client_assertion
 from governance.membership.members import Role
 from governance.membership.statements import INVITATION, InvitationRequest
-from tests.http.network import Served, contents, stored_files
+from tests.http.network import Served, contents, stored_files, stored_rows
 from tests.records.searching import found_in
 
 PERSONAL = {
@@ -74,7 +74,8 @@ def test_personal_values_are_not_in_the_database_in_clear(
     served: Served, investor: dict[str, Any]
 ) -> None:
     send(served, "custody-a", investor)
-    stored = b"".join(contents(stored_files(served.settings)))
+    settings = served.settings
+    stored = b"\n".join([*contents(stored_files(settings)), *stored_rows(settings)])
     assert b"INV-SECRET-1" in stored
     assert found_in(stored, set(PERSONAL.values())) == set()
 

@@ -64,6 +64,10 @@ def server(home: Path) -> Iterator[str]:
         yield opened.url
 
 
+def server_at(port: int) -> str:
+    return f"https://127.0.0.1:{port}"
+
+
 class TestTls:
     def test_openssl_with_a_client_certificate(self, home: Path, port: int) -> None:
         done = self._shake_hands(home, port, as_client(home / "a"))
@@ -84,13 +88,13 @@ class TestTls:
         assert b"HTTP/1.1" not in self._shake_hands(home, port, as_client(other))
 
     def test_curl(self, home: Path, port: int) -> None:
-        url = f"https://127.0.0.1:{port}/.well-known/est/cacerts"
+        url = f"{server_at(port)}/.well-known/est/cacerts"
         trusted = ("--cacert", home / "root.pem")
         assert curl(*trusted, *as_client(home / "a"), url)[0] == 200
         assert curl(*trusted, url)[0] == 0
 
     def test_a_token_works_with_its_certificate_only(self, home: Path, port: int) -> None:
-        token_is_bound(home, f"https://127.0.0.1:{port}")
+        token_is_bound(home, server_at(port))
 
     def test_a_header_names_nobody(self, home: Path, port: int) -> None:
         """`Client-Cert` is a proxy's to say, and here is none."""
@@ -102,13 +106,13 @@ class TestTls:
             *as_client(home / "a"),
             *("-H", f"Client-Cert: :{text}:", "-H", "Content-Type: application/pkcs10"),
             *("--data-binary", f"@{new / 'request.b64'}"),
-            f"https://127.0.0.1:{port}/.well-known/est/simplereenroll",
+            f"{server_at(port)}/.well-known/est/simplereenroll",
         )
         assert status == 422, "it is a's connection, and the request is not a's"
         assert b"keeps the subject" in body
 
     def test_enrol_again_with_the_current_certificate(self, home: Path, port: int) -> None:
-        enrol_again(home, f"https://127.0.0.1:{port}", "b", anonymous=0)
+        enrol_again(home, server_at(port), "b", anonymous=0)
 
     def test_nobody_comes_in_past_tls(self, process: ServerProcess) -> None:
         """The API behind listens on loopback, and knows who was let in."""
